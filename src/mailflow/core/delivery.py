@@ -1,0 +1,80 @@
+"""The states of a mail on its way in and of an answer on its way out, and when a failure is tried again.
+
+    inbound   received -> processing -> done | duplicate | received (again later) | quarantined
+    outbox    queued -> sending -> sent | queued (4yz) | failed (5yz) | uncertain;  queued -> cancelled
+
+Rule: a state changes only along TRANSITIONS, by compare-and-set; the database repeats the state names in a CHECK.
+Rule: attempts are counted when the work is claimed, so a crash counts too.
+Rule: `sending` is committed before the first byte goes out. Found at start, it means: nobody knows. It is never sent again blindly.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailflow.errors import is_temporary
+
+MAX_ATTEMPTS = 5
+_FIRST_WAIT = timedelta(seconds=20)
+_LONGEST_WAIT = timedelta(hours=1)
+
+
+class InboundState(StrEnum):
+    RECEIVED = "received"
+    PROCESSING = "processing"
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+class OutboxState(StrEnum):
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    CANCELLED = "cancelled"
+
+
+INBOUND_TRANSITIONS: dict[InboundState, frozenset[InboundState]] = {
+    InboundState.RECEIVED: frozenset({InboundState.PROCESSING, InboundState.DUPLICATE}),
+    InboundState.PROCESSING: frozenset(
+        {InboundState.DONE, InboundState.DUPLICATE, InboundState.RECEIVED, InboundState.QUARANTINED}
+    ),
+    InboundState.QUARANTINED: frozenset({InboundState.RECEIVED}),
+    InboundState.DONE: frozenset(),
+    InboundState.DUPLICATE: frozenset(),
+}
+
+OUTBOX_TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
+    OutboxState.QUEUED: frozenset({OutboxState.SENDING, OutboxState.CANCELLED}),
+    OutboxState.SENDING: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED, OutboxState.UNCERTAIN}),
+    OutboxState.FAILED: frozenset({OutboxState.QUEUED}),
+    OutboxState.UNCERTAIN: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED}),
+    OutboxState.SENT: frozenset(),
+    OutboxState.CANCELLED: frozenset(),
+}
+
+FINAL_INBOUND = frozenset({InboundState.DONE, InboundState.DUPLICATE, InboundState.QUARANTINED})
+
+
+@dataclass(frozen=True, slots=True)
+class RetryDecision:
+    """When to try again, or never; and why."""
+
+    due_at: datetime | None
+    reason: str
+
+
+def next_attempt(error: BaseException, attempts: int, now: datetime, jitter: float) -> RetryDecision:
+    """When the work that failed with `error` on its `attempts`-th try is due again.
+
+    The wait triples with each try from 20 s up to an hour, times 0.8 to 1.2 by `jitter` in [0, 1).
+    """
+    reason = f"{type(error).__name__}: {error}"
+    if not is_temporary(error):
+        return RetryDecision(None, reason)
+    if attempts >= MAX_ATTEMPTS:
+        return RetryDecision(None, f"gave up after {attempts} attempts, last: {reason}")
+    wait = min(_FIRST_WAIT * 3 ** (attempts - 1), _LONGEST_WAIT)
+    return RetryDecision(now + wait * (0.8 + 0.4 * jitter), reason)

@@ -1,0 +1,113 @@
+"""What the desk knows about each intent, as data: one YAML file an intent, read into these frozen models.
+
+Unknown keys are refused. A row may only ask for what the code can do: facts come from FACTS, actions from PolicyAction.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RuleNumber = Annotated[str, Field(pattern=r"^(R\d{1,3}|D\d|A\d{1,2}|C\d{1,2})$")]
+
+FACTS: dict[str, str] = {
+    "has_deliverable": "a real document is attached: an order, a statement of work, a proof, an invoice (D6)",
+    "has_attachment": "anything is attached but the pictures of a signature",
+    "is_follow_up": "the thread already had an answer from us (D8)",
+    "mixed_recipients": "people of ours and strangers are both among the recipients (A14, A15)",
+    "has_cc": "somebody else is in Cc",
+    "is_free_mail": "the sender's domain is a free mail provider, which proves nothing (A1)",
+    "tried_and_failed": "the mail says that the path was tried and failed (D8)",
+    "already_submitted": "the mail asks what became of something already sent in (A3, A18)",
+    "escalation": "the mail is angry, escalates or threatens (A30)",
+    "legal": "lawyers, contracts in dispute, notices (A30)",
+    "privacy": "a data-protection request",
+    "security": "a security report",
+    "money_paid": "money has already been paid (R6)",
+    "instructs_machine": "the text gives orders to the machine that reads it",
+}
+
+
+class PolicyAction(StrEnum):
+    """SEND answers by itself; DRAFT prepares the answer for a specialist; NEVER leaves the mail to a person."""
+
+    SEND = "send"
+    DRAFT = "draft"
+    NEVER = "never"
+
+
+class Audience(StrEnum):
+    """Who reads the answer (D1, D2): INTERNAL only for proven colleagues."""
+
+    EXTERNAL = "external"
+    INTERNAL = "internal"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AudienceRow(_Frozen):
+    action: PolicyAction
+    template: str = ""
+    """File name under templates/ without `.md.j2`; empty only with action `never`."""
+    rules: tuple[RuleNumber, ...] = ()
+
+
+class Intent(_Frozen):
+    """One file classifiers/intents/<intent>.yaml."""
+
+    intent: str
+    title: str
+    """What it is called in an answer's heading: `Your NFR licence request`."""
+    description: str
+    in_scope: bool
+    rules: tuple[RuleNumber, ...]
+    audiences: dict[Audience, AudienceRow]
+    min_confidence: float | None = Field(default=None, ge=0, le=1)
+    """None: the desk's default."""
+    hold_if: tuple[str, ...] = ()
+    queue: str
+    priority: Literal["low", "normal", "high", "urgent"] = "normal"
+    next_steps: tuple[str, ...] = ()
+    """What the specialist does next, and in which system."""
+
+
+class SendBudget(_Frozen):
+    """How many automatic answers may go out. Tripping one means Review, never silence."""
+
+    per_thread: int = Field(ge=0)
+    per_sender_and_intent_3_hours: int = Field(ge=0)
+    per_sender_day: int = Field(ge=0)
+    per_domain_hour: int = Field(ge=0)
+    desk_hour: int = Field(ge=0)
+
+
+class Defaults(_Frozen):
+    """classifiers/intents/_defaults.yaml."""
+
+    kill_switch: bool
+    """True: nothing is answered automatically."""
+    min_confidence: float = Field(ge=0, le=1)
+    min_reply_probability: float = Field(ge=0, le=1)
+    """The action head must give a reply at least this much."""
+    min_ignore_probability: float = Field(ge=0, le=1)
+    """Silence needs at least this much of the action head."""
+    max_age_days: int = Field(ge=1)
+    """Older mail is stored and held, never answered: the first read of a full mailbox must not write to last year's partners."""
+    silent_intents: tuple[str, ...]
+    """Intents that need no answer at all: spam, no_request."""
+    hold_if: tuple[str, ...]
+    """Facts that hold any mail, whatever its intents."""
+    send_budget: SendBudget
+
+
+class Playbook(_Frozen):
+    defaults: Defaults
+    intents: dict[str, Intent]
+    version: str
+    """Hash of everything that was read; stored with each decision."""
+
+    def min_confidence(self, intent: str) -> float:
+        own = self.intents[intent].min_confidence
+        return self.defaults.min_confidence if own is None else own

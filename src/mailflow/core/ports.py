@@ -1,0 +1,127 @@
+"""What the services ask of the outside world. Each adapter fulfils one of these and knows none of the others.
+
+Why Protocols: a fake is a few lines, and a service cannot reach what it was never given.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Protocol
+
+from mailflow.core.classification import Classification, ClassifierInput
+from mailflow.core.message import MailRef, OutboundMessage, RawMessage
+from mailflow.core.playbook import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """How far a mailbox was read: every UID up to `last_uid` under `uid_validity` has its row."""
+
+    uid_validity: int
+    last_uid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Mails of one mailbox and the cursor that holds once they are stored, both to be committed together."""
+
+    messages: tuple[RawMessage, ...]
+    cursor: Cursor | None
+    """None for sources that have no cursor, because they move what was read."""
+
+
+class Disposition(StrEnum):
+    PROCESSED = "processed"
+    FAILED = "failed"
+
+
+class Source(Protocol):
+    """A mailbox: IMAP, a Maildir, a folder of .eml files. Reading changes nothing on it."""
+
+    account: str
+    mailbox: str
+
+    def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
+        """All mail after `cursor` (read or unread), in small batches.
+
+        A changed UIDVALIDITY makes everything new. Raises ConnectionFailed, LoginRefused.
+        """
+        ...
+
+    def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
+        """Mark these as dealt with on the server (move or keyword). Harmless when repeated or when they are gone."""
+        ...
+
+    def wait(self, timeout: timedelta) -> bool:
+        """Block until something may have arrived (True) or `timeout` has passed (False). Raises ConnectionFailed."""
+        ...
+
+    def interrupt(self) -> None:
+        """End a `wait` soon, from another thread."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection; never raises. The next call connects anew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """The server's 250 after DATA."""
+
+    reply_code: int
+    reply: str
+
+
+class Submission(Protocol):
+    """Hands one message to the mail server (RFC 6409)."""
+
+    def submit(self, message: OutboundMessage) -> Acceptance:
+        """Send it now, one recipient.
+
+        Raises TemporaryRefusal (4yz, or lost before DATA began), PermanentRefusal (5yz),
+        OutcomeUnknown (lost after DATA began), LoginRefused, ConnectionFailed (no connection was made: nothing was sent).
+        """
+        ...
+
+    def close(self) -> None: ...
+
+
+class Classifier(Protocol):
+    @property
+    def version(self) -> str: ...
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    def classify(self, mails: Sequence[ClassifierInput]) -> list[Classification]:
+        """One classification a mail, in order. Pure: the same mails give the same answers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerPart:
+    """One intent answered for one audience by one template."""
+
+    intent: str
+    audience: Audience
+    template: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedAnswer:
+    text: str
+    html: str
+
+
+class Renderer(Protocol):
+    def render(self, parts: Sequence[AnswerPart], *, greeting_name: str, subject: str) -> RenderedAnswer:
+        """One answer with a section a part, in order, as text and HTML of the same words. Raises AssetError."""
+        ...
+
+
+class Clock(Protocol):
+    def now(self) -> datetime:
+        """Aware, UTC."""
+        ...
