@@ -15,7 +15,7 @@
     `-- PoisonMail           this mail cannot be processed: quarantine it, go on with the next
 
 `temporary` is True where trying again later may help. Unknown exceptions count as temporary.
-Why: a failure that is wrongly called permanent loses a mail; one that is wrongly called temporary costs five more attempts.
+Why: a failure wrongly called permanent loses a mail; one wrongly called temporary costs five more attempts.
 """
 
 

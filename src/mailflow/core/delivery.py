@@ -5,7 +5,8 @@
 
 Rule: a state changes only along TRANSITIONS, by compare-and-set; the database repeats the state names in a CHECK.
 Rule: attempts are counted when the work is claimed, so a crash counts too.
-Rule: `sending` is committed before the first byte goes out. Found at start, it means: nobody knows. It is never sent again blindly.
+Rule: `sending` is committed before the first byte goes out. Found at start, it means: nobody knows.
+It is never sent again blindly.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,8 @@
 """The mail that flows: bytes in (RawMessage), understood (InboundMessage), answered (OutboundMessage). All frozen.
 
 Message identifiers (RFC 5322, 3.6.4) are held without their angle brackets, everywhere.
-Offsets are in characters of `InboundMessage.text`. Why offsets: trimming is a view; nothing of what a person wrote is ever deleted.
+Offsets are in characters of `InboundMessage.text`.
+Why offsets: trimming is a view; nothing of what a person wrote is ever deleted.
 """
 
 from dataclasses import dataclass, field

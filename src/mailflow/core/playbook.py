@@ -94,7 +94,10 @@ class Defaults(_Frozen):
     min_ignore_probability: float = Field(ge=0, le=1)
     """Silence needs at least this much of the action head."""
     max_age_days: int = Field(ge=1)
-    """Older mail is stored and held, never answered: the first read of a full mailbox must not write to last year's partners."""
+    """Older mail is stored and held, never answered.
+
+    Why: the first read of a full mailbox must not write to last year's partners.
+    """
     silent_intents: tuple[str, ...]
     """Intents that need no answer at all: spam, no_request."""
     hold_if: tuple[str, ...]

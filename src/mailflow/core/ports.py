@@ -81,7 +81,7 @@ class Submission(Protocol):
         """Send it now, one recipient.
 
         Raises TemporaryRefusal (4yz, or lost before DATA began), PermanentRefusal (5yz),
-        OutcomeUnknown (lost after DATA began), LoginRefused, ConnectionFailed (no connection was made: nothing was sent).
+        OutcomeUnknown (lost after DATA began), LoginRefused, ConnectionFailed (no connection: nothing was sent).
         """
         ...
 

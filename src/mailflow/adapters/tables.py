@@ -1,0 +1,208 @@
+"""The tables, their constraints and indexes; nothing else. Used by store.py and the migrations.
+
+Rule: uniqueness and states are constraints. The database refuses the second time, whatever the code believes.
+Rule: rows are not domain types; SQLModel does not validate `table=True` classes, store.py maps them.
+Rule: the audit trail is append-only: triggers refuse UPDATE and DELETE (made in the first migration).
+Rule: every lookup has an index, so that the cost of a mail does not grow with the store.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+from sqlmodel import Column, Field, SQLModel
+
+from mailflow.core.delivery import InboundState, OutboxState
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware UTC datetime. Why: SQLite forgets the zone, and a naive datetime that slips in is refused here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("naive datetime: instants are aware UTC")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _one_of(column: str, states: type[InboundState] | type[OutboxState], name: str) -> CheckConstraint:
+    listed = ", ".join(f"'{state.value}'" for state in states)
+    return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+class RawRow(SQLModel, table=True):
+    """The bytes as they came, zlib-compressed, once a content."""
+
+    __tablename__ = "raw"
+    sha256: str = Field(primary_key=True, max_length=64)
+    size: int = Field(sa_type=BigInteger)
+    full_size: int | None = Field(default=None, sa_type=BigInteger)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class CursorRow(SQLModel, table=True):
+    __tablename__ = "mailbox_cursor"
+    account: str = Field(primary_key=True)
+    mailbox: str = Field(primary_key=True)
+    uid_validity: int = Field(sa_type=BigInteger)
+    last_uid: int = Field(sa_type=BigInteger)
+
+
+class InboundRow(SQLModel, table=True):
+    """The ledger of the mailbox: every UID has one row and comes to one final state."""
+
+    __tablename__ = "inbound"
+    __table_args__ = (
+        UniqueConstraint("account", "mailbox", "uid_validity", "uid", name="uq_inbound_uid"),
+        _one_of("state", InboundState, "ck_inbound_state"),
+        Index("ix_inbound_due", "state", "due_at"),
+        Index("ix_inbound_unacknowledged", "account", "mailbox", "acknowledged_at", "state"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    account: str
+    mailbox: str
+    uid_validity: int = Field(sa_type=BigInteger)
+    uid: int = Field(sa_type=BigInteger)
+    sha256: str = Field(foreign_key="raw.sha256", index=True)
+    internal_date: datetime | None = Field(default=None, sa_type=Instant)
+    received_at: datetime = Field(sa_type=Instant)
+    state: str
+    attempts: int = 0
+    due_at: datetime = Field(sa_type=Instant)
+    claimed_at: datetime | None = Field(default=None, sa_type=Instant)
+    acknowledged_at: datetime | None = Field(default=None, sa_type=Instant)
+    message_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))
+    """The message row that this mail became, or the one that it is a copy of."""
+    error: str = Field(default="", sa_type=Text)
+
+
+class ThreadRow(SQLModel, table=True):
+    __tablename__ = "thread"
+    __table_args__ = (
+        CheckConstraint("status IN ('open', 'answered', 'held', 'ignored')", name="ck_thread_status"),
+        Index("ix_thread_updated", "updated_at"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    subject: str = Field(sa_type=Text)
+    requester: str
+    status: str
+    queue: str
+    priority: str
+    created_at: datetime = Field(sa_type=Instant)
+    updated_at: datetime = Field(sa_type=Instant)
+
+
+class MessageRow(SQLModel, table=True):
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("dedup_key", name="uq_message_dedup"),
+        CheckConstraint("direction IN ('in', 'out')", name="ck_message_direction"),
+        Index("ix_message_message_id", "message_id"),
+        Index("ix_message_thread", "thread_id", "id"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    thread_id: int = Field(sa_column=Column(BigId, nullable=False))
+    direction: str
+    dedup_key: str = Field(max_length=64)
+    """Hash of what makes a mail itself: Message-ID, From, Subject, text. Equal: the same mail, never answered twice."""
+    message_id: str = Field(sa_type=Text)
+    from_addr: str
+    subject: str = Field(sa_type=Text)
+    date: datetime | None = Field(default=None, sa_type=Instant)
+    stored_at: datetime = Field(sa_type=Instant)
+    sha256: str | None = Field(default=None, max_length=64)
+    text: str = Field(sa_type=Text)
+    parsed: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """Offsets, attachments, language, defects, origin, sender: what the pages show beside the text."""
+
+
+class ClassificationRow(SQLModel, table=True):
+    __tablename__ = "classification"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    message_id: int = Field(sa_column=Column(BigId, nullable=False, unique=True))
+    model_version: str
+    primary_intent: str = Field(index=True)
+    abstained: str = Field(default="", sa_type=Text)
+    intents: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    actions: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
+    runner_up: dict[str, Any] | None = Field(default=None, sa_type=JSON)
+    role: str
+
+
+class DecisionRow(SQLModel, table=True):
+    __tablename__ = "decision"
+    __table_args__ = (CheckConstraint("action IN ('reply', 'review', 'none')", name="ck_decision_action"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    message_id: int = Field(sa_column=Column(BigId, nullable=False, unique=True))
+    """One decision a message, so one automatic answer at most, by constraint."""
+    action: str = Field(index=True)
+    queue: str
+    priority: str
+    reasons: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    answers: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    draft: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    policy_version: str
+    model_version: str
+    decided_at: datetime = Field(sa_type=Instant)
+
+
+class OutboxRow(SQLModel, table=True):
+    __tablename__ = "outbox"
+    __table_args__ = (
+        _one_of("state", OutboxState, "ck_outbox_state"),
+        Index("ix_outbox_due", "state", "due_at"),
+        Index("ix_outbox_recipient", "recipient", "queued_at"),
+        Index("ix_outbox_domain", "recipient_domain", "queued_at"),
+        Index("ix_outbox_queued", "queued_at"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    decision_id: int = Field(sa_column=Column(BigId, nullable=False, unique=True))
+    thread_id: int = Field(sa_column=Column(BigId, nullable=False, index=True))
+    message_id: str = Field(sa_column=Column(Text, nullable=False, unique=True))
+    reverse_path: str
+    recipient: str
+    recipient_domain: str
+    subject: str = Field(sa_type=Text)
+    intents: list[str] = Field(default_factory=list, sa_type=JSON)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    state: str
+    attempts: int = 0
+    queued_at: datetime = Field(sa_type=Instant)
+    due_at: datetime = Field(sa_type=Instant)
+    claimed_at: datetime | None = Field(default=None, sa_type=Instant)
+    finished_at: datetime | None = Field(default=None, sa_type=Instant)
+    reply_code: int | None = None
+    error: str = Field(default="", sa_type=Text)
+
+
+class AuditRow(SQLModel, table=True):
+    """What happened, when, to what, by whom. Never changed, never deleted."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (Index("ix_audit_thread", "thread_id", "id"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    at: datetime = Field(sa_type=Instant)
+    actor: str
+    kind: str
+    thread_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
+    inbound_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
+    sentence: str = Field(sa_type=Text)
+
+
+class SecretRow(SQLModel, table=True):
+    """Keys that the desk makes for itself at its first start: the one that signs our Message-IDs."""
+
+    __tablename__ = "secret"
+    name: str = Field(primary_key=True)
+    value: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

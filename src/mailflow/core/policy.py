@@ -1,0 +1,339 @@
+"""What is done with a mail: answer, hold for a person, or stay silent. The default is to hold.
+
+    1. GUARDS, in order, first match wins. They are Python because they are about safety, not about business.
+    2. The playbook's rows (YAML): every intent of the mail must have a `send` row for this audience,
+       enough confidence and no fact that holds it (D7); otherwise a person looks.
+    3. Nothing matched: a person looks.
+
+Every decision carries its reasons, the decision to hold and the one to stay silent too.
+Why guards see facts before any row does: a row can be edited by anybody; a mail loop cannot be taken back.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from mailflow.core.classification import Action, Classification, IntentScore
+from mailflow.core.message import Address, InboundMessage, Origin, OriginKind, Role, Sender, Trust
+from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction
+from mailflow.core.ports import AnswerPart
+
+
+@dataclass(frozen=True, slots=True)
+class SentRecord:
+    """An automatic answer that went out or is on its way."""
+
+    at: datetime
+    intents: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the store knew before the decision; read in the transaction that will hold it."""
+
+    is_known_thread: bool = False
+    answers_in_thread: int = 0
+    sent_to_sender: tuple[SentRecord, ...] = ()
+    """The last 24 hours, newest first."""
+    sent_to_domain_hour: int = 0
+    sent_by_desk_hour: int = 0
+    is_message_id_reused: bool = False
+    """The Message-ID was seen before with other content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything that a decision may look at."""
+
+    message: InboundMessage
+    origin: Origin
+    sender: Sender
+    classification: Classification
+    facts: frozenset[str]
+    history: History
+    now: datetime
+    desk_addresses: frozenset[str]
+
+    @property
+    def audience(self) -> Audience:
+        proven = self.sender.role is Role.INTERNAL and self.sender.trust is Trust.KNOWN
+        return Audience.INTERNAL if proven else Audience.EXTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why. `code` is the guard, fact or row; `sentence` is for the specialist."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    action: Action
+    reasons: tuple[Reason, ...]
+    answers: tuple[AnswerPart, ...]
+    """What is sent; empty unless the action is reply."""
+    draft: tuple[AnswerPart, ...]
+    """What a specialist may send for a held mail: the parts that have a path."""
+    queue: str
+    priority: str
+    policy_version: str
+    model_version: str
+
+
+class Outcome(StrEnum):
+    IGNORE = "ignore"
+    HOLD = "hold"
+    HOLD_UNLESS_SILENT = "hold unless silent"
+    """Silence where the classifier is sure that nothing is asked, otherwise a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    name: str
+    outcome: Outcome
+    why: str
+    holds: Callable[[Case, Playbook], str] = field(repr=False)
+    """The sentence if the guard applies to this mail, '' if not."""
+
+
+def reply_address(message: InboundMessage) -> Address | None:
+    """Where an answer goes: the only Reply-To, else From (RFC 5322, 3.6.2). None where that is not one address."""
+    if len(message.reply_to) > 1:
+        return None
+    return message.reply_to[0] if message.reply_to else message.from_
+
+
+def _origin_is(kind: OriginKind) -> Callable[[Case, Playbook], str]:
+    return lambda case, _: case.origin.evidence if case.origin.kind is kind else ""
+
+
+def _no_reply_address(case: Case, _: Playbook) -> str:
+    address = reply_address(case.message)
+    if address is None or "@" not in address.addr_spec:
+        return "there is no single address to answer to"
+    if address.addr_spec.lower() in case.desk_addresses:
+        return f"the answer would go to ourselves ({address.addr_spec})"
+    return ""
+
+
+def _null_return_path(case: Case, _: Playbook) -> str:
+    return "Return-Path is <>" if case.message.return_path == "" else ""
+
+
+def _reply_to_elsewhere(case: Case, _: Playbook) -> str:
+    return "Reply-To points to another domain than From" if "reply_to_differs" in case.sender.flags else ""
+
+
+def _lookalike(case: Case, _: Playbook) -> str:
+    return "the sender's domain looks like another one" if "lookalike_domain" in case.sender.flags else ""
+
+
+def _unreadable(case: Case, _: Playbook) -> str:
+    return next((d.sentence for d in case.message.defects if d.code in UNREADABLE_DEFECTS), "")
+
+
+UNREADABLE_DEFECTS = frozenset({"truncated", "unparsable", "encrypted", "deadline"})
+
+
+def _too_old(case: Case, playbook: Playbook) -> str:
+    limit = playbook.defaults.max_age_days
+    date = case.message.date
+    if date is not None and case.now - date > timedelta(days=limit):
+        return f"the mail is older than {limit} days"
+    return ""
+
+
+def _reused_message_id(case: Case, _: Playbook) -> str:
+    return "its Message-ID was used before for another mail" if case.history.is_message_id_reused else ""
+
+
+def _is_follow_up(case: Case, _: Playbook) -> str:
+    return "the thread already has our answer (D8)" if case.history.answers_in_thread else ""
+
+
+def _kill_switch(case: Case, playbook: Playbook) -> str:
+    return "the kill switch is on: nothing is answered automatically" if playbook.defaults.kill_switch else ""
+
+
+def _send_budget(case: Case, playbook: Playbook) -> str:
+    budget, history = playbook.defaults.send_budget, case.history
+    wanted = {score.intent for score in case.classification.intents}
+    recent = [sent for sent in history.sent_to_sender if case.now - sent.at < timedelta(hours=3)]
+    counts = (
+        ("answers in this thread", history.answers_in_thread, budget.per_thread),
+        (
+            "answers to this sender on this subject in 3 hours",
+            sum(bool(sent.intents & wanted) for sent in recent),
+            budget.per_sender_and_intent_3_hours,
+        ),
+        ("answers to this sender in a day", len(history.sent_to_sender), budget.per_sender_day),
+        ("answers to this domain in an hour", history.sent_to_domain_hour, budget.per_domain_hour),
+        ("answers of the whole desk in an hour", history.sent_by_desk_hour, budget.desk_hour),
+    )
+    return next(
+        (f"send budget: {count} {what}, at most {limit}" for what, count, limit in counts if count >= limit), ""
+    )
+
+
+def _held_by_fact(case: Case, playbook: Playbook) -> str:
+    found = [fact for fact in playbook.defaults.hold_if if fact in case.facts]
+    return "; ".join(f"{fact}: {FACTS[fact]}" for fact in found)
+
+
+def _abstained(case: Case, _: Playbook) -> str:
+    if case.classification.abstained:
+        return case.classification.abstained
+    return "" if case.classification.intents else "no intent is likely enough"
+
+
+GUARDS: tuple[Guard, ...] = (
+    Guard("own_mail", Outcome.IGNORE, "we never answer ourselves", _origin_is(OriginKind.OWN)),
+    Guard("bounce", Outcome.IGNORE, "a bounce is answered by nobody (RFC 3834)", _origin_is(OriginKind.BOUNCE)),
+    Guard("auto_replied", Outcome.IGNORE, "machines must not talk to machines", _origin_is(OriginKind.AUTO_REPLIED)),
+    Guard("auto_generated", Outcome.IGNORE, "nobody waits for an answer (D5)", _origin_is(OriginKind.AUTO_GENERATED)),
+    Guard("null_return_path", Outcome.HOLD_UNLESS_SILENT, "<> wants no answer (RFC 3834, 2)", _null_return_path),
+    Guard("list", Outcome.HOLD_UNLESS_SILENT, "a list must not get our answer (D5)", _origin_is(OriginKind.LIST)),
+    Guard("no_reply_address", Outcome.HOLD_UNLESS_SILENT, "an answer needs one place to go", _no_reply_address),
+    Guard("unreadable", Outcome.HOLD, "what was not read is not answered", _unreadable),
+    Guard("lookalike", Outcome.HOLD_UNLESS_SILENT, "an impostor may be writing (D2)", _lookalike),
+    Guard("reply_to_differs", Outcome.HOLD_UNLESS_SILENT, "the answer would go elsewhere", _reply_to_elsewhere),
+    Guard("reused_message_id", Outcome.HOLD, "a replay or a broken client", _reused_message_id),
+    Guard("too_old", Outcome.HOLD_UNLESS_SILENT, "nobody waits for it any more", _too_old),
+    Guard("fact", Outcome.HOLD, "a person must see this whatever is asked (D6, D8, A30)", _held_by_fact),
+    Guard("follow_up", Outcome.HOLD_UNLESS_SILENT, "the same text twice helps nobody (D8)", _is_follow_up),
+    Guard("abstained", Outcome.HOLD, "the classifier does not know", _abstained),
+)
+"""Asked of every mail, in this order."""
+
+SEND_GUARDS: tuple[Guard, ...] = (
+    Guard("kill_switch", Outcome.HOLD, "the operator said stop", _kill_switch),
+    Guard("send_budget", Outcome.HOLD, "too many answers mean a loop or a mistake", _send_budget),
+)
+"""Asked last, only where an answer would go out."""
+
+
+def decide(case: Case, playbook: Playbook) -> Decision:
+    """The decision for one mail. Pure; the same case and playbook give the same decision."""
+    for guard in GUARDS:
+        if sentence := guard.holds(case, playbook):
+            return _guarded(guard, sentence, case, playbook)
+    if silence := _silence(case, playbook):
+        return _decision(case, playbook, Action.NONE, (silence,))
+    if doubts := _doubts(case, playbook):
+        return _decision(case, playbook, Action.REVIEW, doubts)
+    for guard in SEND_GUARDS:
+        if sentence := guard.holds(case, playbook):
+            return _guarded(guard, sentence, case, playbook)
+    return _decision(case, playbook, Action.REPLY, _paths(case, playbook))
+
+
+def _guarded(guard: Guard, sentence: str, case: Case, playbook: Playbook) -> Decision:
+    reason = Reason(f"guard:{guard.name}", f"{sentence}; {guard.why}")
+    if guard.outcome is Outcome.IGNORE:
+        return _decision(case, playbook, Action.NONE, (reason,))
+    if guard.outcome is Outcome.HOLD_UNLESS_SILENT and (silence := _silence(case, playbook)):
+        return _decision(case, playbook, Action.NONE, (silence, reason))
+    return _decision(case, playbook, Action.REVIEW, (reason,))
+
+
+def _silence(case: Case, playbook: Playbook) -> Reason | None:
+    """Why nobody need answer: the primary intent is a silent one and the action head agrees."""
+    primary, sure = case.classification.primary, playbook.defaults.min_ignore_probability
+    if primary is None or primary.intent not in playbook.defaults.silent_intents:
+        return None
+    if case.classification.actions.none < sure:
+        return None
+    return Reason(f"silent:{primary.intent}", f"{primary.intent} at {primary.confidence:.2f}; nothing is asked")
+
+
+def _doubts(case: Case, playbook: Playbook) -> tuple[Reason, ...]:
+    """Everything that speaks against answering, row by row; empty if every part has a sure path (D7)."""
+    doubts = [doubt for score in case.classification.intents for doubt in _row_doubts(score, case, playbook)]
+    reply, needed = case.classification.actions.reply, playbook.defaults.min_reply_probability
+    if reply < needed:
+        doubts.append(
+            Reason("unsure_action", f"an answer is right with probability {reply:.2f}, needed is {needed:.2f}")
+        )
+    return tuple(doubts)
+
+
+def _row_doubts(score: IntentScore, case: Case, playbook: Playbook) -> list[Reason]:
+    row = audience_row(playbook, score.intent, case.audience)
+    if row is None or row.action is PolicyAction.NEVER:
+        return [
+            Reason(f"row:{score.intent}", f"{score.intent} has no path for an {case.audience} reader: a person acts")
+        ]
+    doubts = []
+    if row.action is PolicyAction.DRAFT:
+        doubts.append(Reason(f"row:{score.intent}", f"{score.intent} is only drafted, a person sends it"))
+    if score.confidence < (needed := playbook.min_confidence(score.intent)):
+        sentence = f"{score.intent} is likely at {score.confidence:.2f}, needed is {needed:.2f}"
+        doubts.append(Reason(f"unsure:{score.intent}", sentence))
+    doubts += [
+        Reason(f"fact:{fact}", f"{score.intent} is held: {FACTS[fact]}")
+        for fact in playbook.intents[score.intent].hold_if
+        if fact in case.facts
+    ]
+    return doubts
+
+
+def audience_row(playbook: Playbook, intent: str, audience: Audience) -> AudienceRow | None:
+    """The row of `intent` for `audience`. A colleague may read what a partner reads where nothing else is written."""
+    known = playbook.intents.get(intent)
+    if known is None:
+        return None
+    return known.audiences.get(audience) or known.audiences.get(Audience.EXTERNAL)
+
+
+def _paths(case: Case, playbook: Playbook) -> tuple[Reason, ...]:
+    return tuple(
+        Reason(
+            f"row:{score.intent}", f"{score.intent} at {score.confidence:.2f} has a published path for {case.audience}"
+        )
+        for score in case.classification.intents
+    )
+
+
+def _parts(case: Case, playbook: Playbook) -> tuple[AnswerPart, ...]:
+    """The answers that exist for this mail, in the order of its intents."""
+    parts = []
+    for score in case.classification.intents:
+        row = audience_row(playbook, score.intent, case.audience)
+        if row is not None and row.template:
+            audience = Audience.INTERNAL if row.template.endswith(".internal") else Audience.EXTERNAL
+            parts.append(AnswerPart(score.intent, audience, row.template))
+    return tuple(parts)
+
+
+def _decision(case: Case, playbook: Playbook, action: Action, reasons: tuple[Reason, ...]) -> Decision:
+    primary = case.classification.primary
+    intent = playbook.intents.get(primary.intent) if primary else None
+    parts = _parts(case, playbook)
+    return Decision(
+        action=action,
+        reasons=reasons,
+        answers=parts if action is Action.REPLY else (),
+        draft=parts if action is Action.REVIEW else (),
+        queue=intent.queue if intent else "review",
+        priority=intent.priority if intent else "normal",
+        policy_version=playbook.version,
+        model_version=case.classification.model_version,
+    )
+
+
+def policy_table(playbook: Playbook) -> list[tuple[str, str, str, str, str]]:
+    """Every row on one screen: intent, audience, action, template, what holds it. Sorted."""
+    return [
+        (
+            name,
+            audience.value,
+            row.action.value,
+            row.template or "-",
+            ", ".join((f"confidence < {playbook.min_confidence(name):.2f}", *intent.hold_if)),
+        )
+        for name, intent in sorted(playbook.intents.items())
+        for audience, row in sorted(intent.audiences.items())
+    ]

@@ -1,0 +1,256 @@
+"""What the services ask of the store, and the values that come back. The database is the truth; this is its language.
+
+A Unit is one transaction: leaving it without an exception commits, otherwise nothing happened.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from mailflow.core.classification import Classification
+from mailflow.core.delivery import OutboxState
+from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, RawMessage, Sender
+from mailflow.core.policy import Decision, History
+from mailflow.core.ports import Batch, Cursor, Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of the mails of a batch."""
+
+    new: int = 0
+    known: int = 0
+    """Rows that were there already: the same UID read twice."""
+    copies: int = 0
+    """The same bytes under another UID."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedMail:
+    inbound_id: int
+    attempts: int
+    """This try included."""
+    raw: RawMessage
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadMatch:
+    thread_id: int
+    requester: str
+    """addr_spec, lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownMail:
+    """Whether a mail was here before."""
+
+    copy_of: int | None = None
+    """The message row that this one is a copy of."""
+    is_message_id_reused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A mail and everything that can be said of it without a model or a store."""
+
+    message: InboundMessage
+    origin: Origin
+    sender: Sender
+    facts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """All that is stored of a decided mail, in one transaction."""
+
+    inbound_id: int
+    sha256: str
+    dedup_key: str
+    thread_id: int
+    understood: Understood
+    classification: Classification
+    decision: Decision
+    answer: OutboundMessage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Unacknowledged:
+    inbound_id: int
+    ref: MailRef
+    disposition: Disposition
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A claimed answer: its row says `sending`, this is the one try that may happen."""
+
+    id: int
+    attempts: int
+    message: OutboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxView:
+    id: int
+    thread_id: int
+    recipient: str
+    subject: str
+    state: OutboxState
+    attempts: int
+    queued_at: datetime
+    finished_at: datetime | None
+    message_id: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineView:
+    inbound_id: int
+    ref: MailRef
+    received_at: datetime
+    attempts: int
+    size: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSummary:
+    id: int
+    subject: str
+    requester: str
+    status: str
+    queue: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoryLine:
+    """One thing that happened in a thread."""
+
+    at: datetime
+    actor: str
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadStory:
+    """A thread as a person reads it: the mails with their decisions, and what happened when."""
+
+    summary: ThreadSummary
+    messages: tuple["MessageView", ...]
+    lines: tuple[StoryLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    direction: str
+    message_id: str
+    from_addr: str
+    subject: str
+    stored_at: datetime
+    text: str
+    intents: tuple[tuple[str, float], ...]
+    action: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many mails stand where; they add up to every row of the ledger."""
+
+    received: int
+    answered: int
+    held: int
+    ignored: int
+    duplicates: int
+    quarantined: int
+    pending: int
+
+
+class Unit(Protocol):
+    """One transaction."""
+
+    # the mailbox
+    def cursor(self, account: str, mailbox: str) -> Cursor | None: ...
+    def record(self, account: str, mailbox: str, batch: Batch, now: datetime) -> Recorded:
+        """Store the bytes and the cursor. A UID or content that is there already makes no second mail."""
+        ...
+
+    def unacknowledged(self, account: str, mailbox: str, limit: int) -> list[Unacknowledged]: ...
+    def mark_acknowledged(self, inbound_ids: Sequence[int], now: datetime) -> None: ...
+
+    # the work on a mail
+    def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
+        """Take due mails: `received` becomes `processing` and the attempt is counted."""
+        ...
+
+    def reclaim_abandoned(self, claimed_before: datetime) -> int:
+        """Mails left in `processing` by a crash become `received` again. Returns how many."""
+        ...
+
+    def find_thread(self, message_ids: Sequence[str]) -> ThreadMatch | None:
+        """The thread of the first of these identifiers that is known."""
+        ...
+
+    def thread_match(self, thread_id: int) -> ThreadMatch | None: ...
+    def known(self, message_id: str, dedup_key: str) -> KnownMail: ...
+    def history(self, recipient: Address | None, thread_id: int | None, now: datetime) -> History: ...
+    def open_thread(self, subject: str, requester: str, now: datetime) -> int: ...
+    def save(self, outcome: Outcome, now: datetime) -> None:
+        """Message, classification, decision, audit events, outbox entry, and the mail's final state."""
+        ...
+
+    def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None: ...
+    def postpone(self, inbound_id: int, due_at: datetime, error: str, now: datetime) -> None: ...
+    def quarantine(self, inbound_id: int, error: str, now: datetime) -> None: ...
+    def savepoint(self) -> AbstractContextManager[object]:
+        """What fails inside is undone alone; the rest of the unit stands."""
+        ...
+
+    # the outbox
+    def claim_outbox(self, now: datetime) -> OutboxEntry | None: ...
+    def finish_outbox(
+        self,
+        entry_id: int,
+        to: OutboxState,
+        now: datetime,
+        *,
+        due_at: datetime | None,
+        reply_code: int | None,
+        error: str,
+    ) -> bool:
+        """From `sending` to `to`. False: somebody else was faster, nothing changed."""
+        ...
+
+    def doubt_abandoned(self, claimed_before: datetime, now: datetime) -> int:
+        """Entries left in `sending` by a crash become `uncertain`. Returns how many."""
+        ...
+
+    def retry_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        """A person sends it again: `failed` or `uncertain` becomes `queued`."""
+        ...
+
+    def next_due(self) -> datetime | None:
+        """When the earliest waiting mail or answer is due."""
+        ...
+
+    # looking
+    def counts(self) -> Counts: ...
+    def threads(self, limit: int, status: str | None = None) -> list[ThreadSummary]: ...
+    def story(self, thread_id: int) -> ThreadStory | None: ...
+    def outbox(self, limit: int, state: OutboxState | None = None) -> list[OutboxView]: ...
+    def quarantined(self, limit: int) -> list[QuarantineView]: ...
+    def raw(self, inbound_id: int) -> bytes | None: ...
+    def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool: ...
+
+
+class Store(Protocol):
+    def unit(self) -> AbstractContextManager[Unit]: ...
+
+    def key(self, name: str) -> bytes:
+        """A secret of 32 bytes that stays the same for the life of the store; made at the first call."""
+        ...
