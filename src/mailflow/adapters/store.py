@@ -44,6 +44,7 @@ from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import (
     ClaimedMail,
     Counts,
+    DecidedMail,
     KnownMail,
     MessageView,
     OutboxEntry,
@@ -498,6 +499,29 @@ class SqlUnit:
             pending=states.get(InboundState.RECEIVED, 0) + states.get(InboundState.PROCESSING, 0),
         )
 
+    def decided(self, after: int, limit: int) -> list[DecidedMail]:
+        rows = self._db.execute(
+            select(
+                _message,
+                _classification.c.intents,
+                _decision.c.action,
+                _decision.c.reasons,
+                _decision.c.decided_at,
+                _inbound.c.received_at,
+                _outbox.c.state.label("answer_state"),
+                _outbox.c.finished_at,
+                _outbox.c.message_id.label("answer_message_id"),
+            )
+            .join(_decision, _decision.c.message_id == _message.c.id)
+            .join(_classification, _classification.c.message_id == _message.c.id)
+            .join(_inbound, (_inbound.c.message_id == _message.c.id) & (_inbound.c.state == InboundState.DONE))
+            .outerjoin(_outbox, _outbox.c.decision_id == _decision.c.id)
+            .where(_message.c.id > after)
+            .order_by(_message.c.id)
+            .limit(limit)
+        )
+        return [_decided_mail(row) for row in rows]
+
     def threads(self, limit: int, status: str | None = None) -> list[ThreadSummary]:
         query = select(_thread).order_by(_thread.c.updated_at.desc(), _thread.c.id.desc()).limit(limit)
         if status is not None:
@@ -643,6 +667,24 @@ def _message_view(row: Row[Any]) -> MessageView:
         intents=tuple((one["intent"], one["confidence"]) for one in row.intents or ()),
         action=row.action or "",
         reasons=tuple(reason["sentence"] for reason in row.reasons or ()),
+    )
+
+
+def _decided_mail(row: Row[Any]) -> DecidedMail:
+    return DecidedMail(
+        message_pk=row.id,
+        thread_id=row.thread_id,
+        message_id=row.message_id,
+        from_addr=row.from_addr,
+        subject=row.subject,
+        intents=tuple((one["intent"], one["confidence"]) for one in row.intents),
+        action=row.action,
+        reason=row.reasons[0]["sentence"] if row.reasons else "",
+        received_at=row.received_at,
+        decided_at=row.decided_at,
+        answer_state=row.answer_state or "",
+        answered_at=row.finished_at,
+        answer_message_id=row.answer_message_id or "",
     )
 
 

@@ -1,7 +1,7 @@
 """What must hold between the desk's playbook, links, templates, examples and model before any of them is used.
 
 Rule: nothing here is a warning. A Problem is mended or the desk does not start.
-Rule: an external answer names nothing of ours that a partner cannot use or should not see (D1), and promises nothing (D3).
+Rule: an external answer names nothing that a partner cannot use or should not see (D1); no answer promises (D3).
 Rule: a template writes no address itself; it names an entry of links.yaml. Why: then a list says what can ever be sent.
 
 Pure: texts and values in, sentences out. Files are read, and templates rendered, by the caller.
@@ -53,7 +53,7 @@ class Problem:
 UNFIT_FOR_PARTNERS: dict[str, re.Pattern[str]] = {
     "a Salesforce handle (D1)": re.compile(r"@ ?(partner operations|partner help desk|billing ops)", re.I),
     "chatter (D1)": re.compile(r"\bchatter", re.I),
-    "a Slack channel (D1)": re.compile(r"\bslack\b|#[a-z]+(-[a-z]+)+", re.I),
+    "a Slack channel (D1)": re.compile(r"\bslack\b|(?<![/\w])#[a-z]+(-[a-z]+)+", re.I),
     "an internal document (D1)": re.compile(r"docs\.google\.com", re.I),
     "an issue board (D1)": re.compile(r"issue board|/-/boards/", re.I),
     "the internal request form (D1)": re.compile(r"internal[- ]requests?[- ]form", re.I),
@@ -71,12 +71,17 @@ UNFIT_FOR_ANYONE: dict[str, re.Pattern[str]] = {
         r"|\b(guarantee|we promise)",
         re.I,
     ),
-    "an amount, a price or a discount (D3)": re.compile(r"[$€£] ?\d|\d ?%|\bpercent\b|free of charge|\bno cost\b", re.I),
-    "a time by which something happens (D3)": re.compile(r"\bwithin (\d+|one|two|three|a few)\b|soon as possible", re.I),
+    "an amount, a price or a discount (D3)": re.compile(
+        r"[$€£] ?\d|\b\d+ ?(%|percent\b|usd\b|eur\b)|free of charge|\bno cost\b", re.I
+    ),
+    "a time by which something happens (D3)": re.compile(
+        r"\bwithin (\d+|one|two|three|a few)\b|soon as possible", re.I
+    ),
 }
 
-_LITERAL_ADDRESS = re.compile(r"https?:|mailto:|www\.|\b[\w-]+\.(com|io|org|net)\b|@ ?\w+|#[a-z]+-\w+", re.I)
+_LITERAL_ADDRESS = re.compile(r"https?:|mailto:|www\.|\b[\w-]+(\.[\w-]+)*\.(com|io|org|net)\b|@ ?\w+|#[a-z]+-\w+", re.I)
 _USED_LINK = re.compile(r"\blinks\.(\w+)")
+_JINJA_TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.S)
 _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 
@@ -141,12 +146,14 @@ def _check_intents(playbook: Playbook, templates: Mapping[str, str]) -> Iterator
     for name, intent in playbook.intents.items():
         file = _intent_file(name)
         if name != intent.intent:
-            yield Problem(file, f"the file is named after `{name}`, but says `intent: {intent.intent}`; make them equal")
+            yield Problem(file, f"the file is named `{name}`, but says `intent: {intent.intent}`; make them equal")
         yield from _check_facts(file, intent.hold_if)
         for audience in Audience:
             row = intent.audiences.get(audience)
             if row is None:
-                yield Problem(file, f"audiences has no row `{audience}`; add one, with `action: never` if there is no path")
+                yield Problem(
+                    file, f"audiences has no row `{audience}`; add one, with `action: never` if there is no path"
+                )
             else:
                 yield from _check_row(file, name, audience, row, templates)
 
@@ -203,7 +210,9 @@ def _check_answers(
         except AssetError as error:
             yield Problem(file, f"does not render: {error}")
             continue
-        yield from _check_wording(file, part.audience, "\n".join([*sources, rendered]))
+        words = [_JINJA_TAG.sub("", source) for source in sources]
+        title = playbook.intents[part.intent].title
+        yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]))
 
 
 def _with_includes(name: str, templates: Mapping[str, str]) -> list[str]:

@@ -18,6 +18,7 @@ from mailflow.core.classification import Action, Classification, IntentScore
 from mailflow.core.message import Address, InboundMessage, Origin, OriginKind, Role, Sender, Trust
 from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction
 from mailflow.core.ports import AnswerPart
+from mailflow.core.reply import is_sendable
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def _origin_is(kind: OriginKind) -> Callable[[Case, Playbook], str]:
 
 def _no_reply_address(case: Case, _: Playbook) -> str:
     address = reply_address(case.message)
-    if address is None or "@" not in address.addr_spec:
+    if address is None or not is_sendable(address.addr_spec):
         return "there is no single address to answer to"
     if address.addr_spec.lower() in case.desk_addresses:
         return f"the answer would go to ourselves ({address.addr_spec})"
@@ -303,8 +304,7 @@ def _parts(case: Case, playbook: Playbook) -> tuple[AnswerPart, ...]:
     for score in case.classification.intents:
         row = audience_row(playbook, score.intent, case.audience)
         if row is not None and row.template:
-            audience = Audience.INTERNAL if row.template.endswith(".internal") else Audience.EXTERNAL
-            parts.append(AnswerPart(score.intent, audience, row.template))
+            parts.append(AnswerPart(score.intent, case.audience, row.template))
     return tuple(parts)
 
 

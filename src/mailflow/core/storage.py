@@ -159,6 +159,26 @@ class MessageView:
 
 
 @dataclass(frozen=True, slots=True)
+class DecidedMail:
+    """One row of the desk's day: a mail, what was decided, and what became of the answer."""
+
+    message_pk: int
+    thread_id: int
+    message_id: str
+    from_addr: str
+    subject: str
+    intents: tuple[tuple[str, float], ...]
+    action: str
+    reason: str
+    received_at: datetime
+    decided_at: datetime
+    answer_state: str
+    """State of its outbox entry, '' where there is none."""
+    answered_at: datetime | None
+    answer_message_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """How many mails stand where; they add up to every row of the ledger."""
 
@@ -240,6 +260,10 @@ class Unit(Protocol):
 
     # looking
     def counts(self) -> Counts: ...
+    def decided(self, after: int, limit: int) -> list[DecidedMail]:
+        """Decided mails with a message row above `after`, oldest first."""
+        ...
+
     def threads(self, limit: int, status: str | None = None) -> list[ThreadSummary]: ...
     def story(self, thread_id: int) -> ThreadStory | None: ...
     def outbox(self, limit: int, state: OutboxState | None = None) -> list[OutboxView]: ...

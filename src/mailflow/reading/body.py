@@ -1,6 +1,7 @@
 """The readable body of a message and what hangs on it: text parts, HTML as text, attachments (RFC 2045-2049, 2183, 3676).
 
 Rule: nothing inside a message/* part is the sender's own text; such a part is one attachment.
+Rule: a text part with a file name, or marked as attachment, is an attachment; the others are the body, in order.
 Rule: of alternatives the plain text is read if it says something, else the HTML.
 Why the plain text: it is what the sender's client made for programs, and quoting in it is visible.
 """
@@ -8,14 +9,397 @@ Why the plain text: it is what the sender's client made for programs, and quotin
 import binascii
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.message import Message
 
-from mailflow.core.message import Attachment, Span
+from mailflow.core.message import Attachment, Defect, Span
 from mailflow.reading.charset import clean, decode, decode_words
 from mailflow.reading.headers import parameters, unfolded
-from mailflow.reading.html import HtmlText, html_text
+from mailflow.reading.html_text import html_text
 
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
+MAX_PART_DEPTH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One stretch of body text, and where in it an HTML quote stood."""
+
+    text: str
+    quoted: tuple[Span, ...] = ()
+    is_html: bool = False
+
+    @property
+    def says_something(self) -> bool:
+        return re.search(r"\w", self.text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    text: str
+    quoted: tuple[Span, ...]
+    attachments: tuple[Attachment, ...]
+    defects: tuple[Defect, ...]
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the walk gathers beside the text."""
+
+    attachments: list[tuple[Attachment, str]] = field(default_factory=list)
+    content_ids: set[str] = field(default_factory=set)
+    defects: dict[str, Defect] = field(default_factory=dict)
+
+    def defect(self, code: str, sentence: str) -> None:
+        self.defects.setdefault(code, Defect(code, sentence))
+
+
+def read_body(message: Message) -> Body:
+    """Text and attachments of `message`. Total."""
+    found = _Found()
+    pieces = [piece for piece in _read(message, found, 0) if piece.says_something]
+    if not pieces:
+        pieces = _last_resort(message)
+    text, quoted = _joined(pieces)
+    if len(text) > MAX_TEXT:
+        found.defect("text_capped", f"The text has more than {MAX_TEXT} characters; the rest was not read.")
+        text = text[:MAX_TEXT]
+        quoted = tuple(Span(span.start, min(span.end, MAX_TEXT)) for span in quoted if span.start < MAX_TEXT)
+    attachments = tuple(
+        Attachment(item.filename, item.content_type, item.size, item.sha256, item.is_inline or cid in found.content_ids)
+        for item, cid in found.attachments
+    )
+    return Body(text, quoted, attachments, tuple(found.defects.values()))
+
+
+def _joined(pieces: Iterable[Piece]) -> tuple[str, tuple[Span, ...]]:
+    text = ""
+    quoted: list[Span] = []
+    for piece in pieces:
+        text += "\n\n" if text else ""
+        quoted += [Span(span.start + len(text), span.end + len(text)) for span in piece.quoted]
+        text += piece.text
+    return text, tuple(quoted)
+
+
+# ---- the walk ------------------------------------------------------------------------------------------------------------
+
+_ATTACHED_TEXT = frozenset(
+    "text/calendar text/x-vcard text/vcard text/directory text/x-vcalendar text/rtf text/rfc822-headers text/csv".split()
+)
+_IGNORED_ALTERNATIVES = frozenset({"text/x-amp-html", "text/watch-html"})
+_SEALED: dict[str, tuple[str, str]] = {
+    "application/pkcs7-mime": ("encrypted", "The mail is sealed with S/MIME and cannot be read here."),
+    "application/x-pkcs7-mime": ("encrypted", "The mail is sealed with S/MIME and cannot be read here."),
+    "application/pgp-encrypted": ("encrypted", "The mail is encrypted with PGP and cannot be read here."),
+    "application/ms-tnef": ("tnef", "Outlook packed the attachments into winmail.dat, which is not opened here."),
+    "application/vnd.ms-tnef": ("tnef", "Outlook packed the attachments into winmail.dat, which is not opened here."),
+}
+
+
+def _read(part: Message, found: _Found, depth: int) -> list[Piece]:
+    """The body pieces of `part` in order; attachments and defects go to `found`."""
+    content_type = part.get_content_type()
+    main = content_type.partition("/")[0]
+    if main == "multipart":
+        return _read_multipart(part, content_type, found, depth)
+    if content_type in _SEALED:
+        found.defect(*_SEALED[content_type])
+    disposition, filename = _disposition(part)
+    is_body = main == "text" and disposition != "attachment" and not filename and content_type not in _ATTACHED_TEXT
+    if is_body and not part.is_multipart():
+        return [] if content_type in _IGNORED_ALTERNATIVES else _text_pieces(part, content_type, found)
+    found.attachments.append(_attachment(part, content_type, disposition, filename))
+    return []
+
+
+def _read_multipart(part: Message, content_type: str, found: _Found, depth: int) -> list[Piece]:
+    children = part.get_payload()
+    if not isinstance(children, list):
+        found.defect("broken_multipart", "A multipart has no parts; what is in it was read as text.")
+        return [Piece(_plain(part, decoded_payload(part)))]
+    if depth >= MAX_PART_DEPTH:
+        found.defect("too_deep", f"Parts nest deeper than {MAX_PART_DEPTH}; what is deeper was not read.")
+        return []
+    if content_type == "multipart/encrypted":
+        found.defect("encrypted", "The mail is encrypted with PGP and cannot be read here.")
+    read = [_read(child, found, depth + 1) for child in children if isinstance(child, Message)]
+    if content_type == "multipart/alternative":
+        return _best_alternative(read)
+    return [piece for pieces in read for piece in pieces if piece.says_something]
+
+
+def _best_alternative(alternatives: list[list[Piece]]) -> list[Piece]:
+    """The first plain alternative that says something; the HTML where there is none or it is a stub (RFC 2046, 5.1.4)."""
+    speaking = [pieces for pieces in alternatives if any(piece.says_something for piece in pieces)]
+    plain = next((pieces for pieces in speaking if not any(piece.is_html for piece in pieces)), None)
+    html = next((pieces for pieces in speaking if any(piece.is_html for piece in pieces)), None)
+    if plain is None or (html is not None and _is_stub(plain, html)):
+        return html or []
+    return plain
+
+
+def _is_stub(plain: list[Piece], html: list[Piece]) -> bool:
+    """`Your client cannot show HTML`: a few words where the HTML has many."""
+    words = sum(len(piece.text.split()) for piece in plain)
+    return words <= 25 and sum(len(piece.text.split()) for piece in html) > 4 * words
+
+
+def _last_resort(message: Message) -> list[Piece]:
+    """Of a mail without body: the text part that was taken for an attachment, or what a calendar entry says."""
+    if message.is_multipart():
+        leaves = [part for part in message.walk() if not part.is_multipart()][:50]
+        calendar = next((part for part in leaves if part.get_content_type() == "text/calendar"), None)
+        return [] if calendar is None else [Piece(_calendar_text(_plain(calendar, decoded_payload(calendar))))]
+    content_type = message.get_content_type()
+    if not content_type.startswith("text/") or _disposition(message)[0] == "attachment":
+        return []
+    text = _plain(message, decoded_payload(message))
+    return [Piece(_calendar_text(text) if content_type == "text/calendar" else text)]
+
+
+_CALENDAR_FIELD = re.compile(r"^(SUMMARY|LOCATION|DESCRIPTION)(?:;[^:\n]*)?:(.*)$", re.MULTILINE)
+_CALENDAR_ESCAPE = re.compile(r"\\([nN,;\\])")
+
+
+def _calendar_text(text: str) -> str:
+    """What an invitation says (RFC 5545, 3.8.1): summary, place and description of its first entry."""
+    said = dict(reversed(_CALENDAR_FIELD.findall(re.sub(r"\n[ \t]", "", text))))
+    lines = (said.get(name, "") for name in ("SUMMARY", "LOCATION", "DESCRIPTION"))
+    unescaped = (_CALENDAR_ESCAPE.sub(lambda found: "\n" if found[1] in "nN" else found[1], line) for line in lines)
+    return "\n".join(line for line in unescaped if line.strip())
+
+
+# ---- text parts ----------------------------------------------------------------------------------------------------------
+
+_META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.IGNORECASE)
+
+
+def _text_pieces(part: Message, content_type: str, found: _Found) -> list[Piece]:
+    data = decoded_payload(part)
+    if content_type == "text/html":
+        meta = _META_CHARSET.search(data[:4096])
+        declared = _charset(part) or (meta[1].decode("ascii") if meta else "")
+        html = html_text(decode(data, declared))
+        found.content_ids |= html.content_ids
+        return [Piece(html.text, html.quoted, is_html=True)]
+    text = _plain(part, data)
+    if content_type in ("text/enriched", "text/richtext"):
+        text = _enriched(text)
+    if "\nbegin " in f"\n{text}" and "\nend" in text:
+        text, files = _without_uuencoded(text)
+        found.attachments += [(_described(name, "application/octet-stream", content, False), "") for name, content in files]
+    if "-----BEGIN PGP MESSAGE-----" in text:
+        found.defect("encrypted", "The text is encrypted with PGP and cannot be read here.")
+    return [Piece(text)]
+
+
+def _charset(part: Message) -> str:
+    return parameters(str(part.get("Content-Type", ""))).get("charset", "")
+
+
+def _plain(part: Message, data: bytes) -> str:
+    text = decode(data, _charset(part)).replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
+    options = parameters(str(part.get("Content-Type", ""))) if "flowed" in str(part.get("Content-Type", "")).lower() else {}
+    if options.get("format", "").lower() == "flowed":
+        text = _unflowed(text, options.get("delsp", "").lower() == "yes")
+    return text.strip("\n")
+
+
+_QUOTE_DEPTH = re.compile(r"^>*")
+
+
+def _unflowed(text: str, delete_space: bool) -> str:
+    """The paragraphs of format=flowed (RFC 3676, 4): lines that end in a space go on in the next one of the same depth."""
+    lines: list[str] = []
+    open_depth: int | None = None
+    for raw in text.split("\n"):
+        depth = len(raw) - len(raw.lstrip(">"))
+        line = raw[depth:].removeprefix(" ")
+        flows = line.endswith(" ") and line != "-- "
+        content = line[:-1] if flows and delete_space else line
+        if open_depth == depth and line != "-- ":
+            lines[-1] += content
+        else:
+            lines.append((">" * depth + " " if depth else "") + content)
+        open_depth = depth if flows else None
+    return "\n".join(lines)
+
+
+_ENRICHED_TAG = re.compile(r"<(/?)([A-Za-z0-9-]{1,60})>")
+
+
+def _enriched(text: str) -> str:
+    """text/enriched without its commands (RFC 1896); `<<` is a literal."""
+    text = re.sub(r"<param>[^<]{0,500}</param>", "", text, flags=re.IGNORECASE)
+    return _ENRICHED_TAG.sub("", text.replace("<<", "\x02")).replace("\x02", "<")
+
+
+_UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S.*)$")
+
+
+def _without_uuencoded(text: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """`text` less the files that are uuencoded in it (POSIX uuencode), and those files."""
+    lines = text.split("\n")
+    kept: list[str] = []
+    files: list[tuple[str, bytes]] = []
+    position = 0
+    while position < len(lines):
+        begin = _UU_BEGIN.match(lines[position])
+        taken = _uu_lines(lines, position + 1) if begin else None
+        if begin and taken:
+            files.append((clean(begin[1].strip()), _uu_decoded(lines[position + 1 : taken])))
+            position = taken + 1
+        else:
+            kept.append(lines[position])
+            position += 1
+    return "\n".join(kept).strip("\n"), files
+
+
+def _uu_lines(lines: list[str], start: int) -> int | None:
+    """Where the `end` of the uuencoded lines from `start` stands; None if they are none."""
+    for number in range(start, len(lines)):
+        line = lines[number].rstrip()
+        if line == "end":
+            return number
+        if line and (len(line) > 90 or not all(" " <= char <= "`" for char in line)):
+            return None
+    return None
+
+
+def _uu_decoded(lines: Iterable[str]) -> bytes:
+    octets = bytearray()
+    for line in lines:
+        packed = line.rstrip("\r\n").encode("ascii", "replace")
+        if not packed.strip(b" `"):
+            continue
+        try:
+            octets += binascii.a2b_uu(packed)
+        except binascii.Error:
+            wanted = (((packed[0] - 32) & 63) * 4 + 5) // 3
+            try:
+                octets += binascii.a2b_uu(packed[:wanted])
+            except binascii.Error:
+                continue
+    return bytes(octets)
+
+
+# ---- attachments and transfer encodings ------------------------------------------------------------------------------------
+
+
+def _disposition(part: Message) -> tuple[str, str]:
+    """(`attachment`, `inline` or '', the file name or ''): RFC 2183, 2; the older `name` of Content-Type counts too."""
+    value = str(part.get("Content-Disposition", "") or "")
+    kind = value.partition(";")[0].strip().lower()
+    name = parameters(value).get("filename", "") if ";" in value else ""
+    if not name:
+        content_type = str(part.get("Content-Type", "") or "")
+        name = parameters(content_type).get("name", "") if "name" in content_type.lower() else ""
+    return kind, " ".join(clean(name).split())
+
+
+def _attachment(part: Message, content_type: str, disposition: str, filename: str) -> tuple[Attachment, str]:
+    """The attachment and its Content-ID ('' without one)."""
+    data = nested_source(part) if part.is_multipart() else decoded_payload(part)
+    if not filename and content_type == "message/rfc822":
+        filename = _nested_name(part)
+    is_inline = disposition == "inline" and content_type.startswith("image/")
+    content_id = unfolded(str(part.get("Content-ID", "") or "")).strip("<> ")
+    return _described(filename, content_type, data, is_inline), content_id
+
+
+def _described(filename: str, content_type: str, data: bytes, is_inline: bool) -> Attachment:
+    return Attachment(filename, clean(content_type), len(data), hashlib.sha256(data).hexdigest(), is_inline)
+
+
+def _nested_name(part: Message) -> str:
+    children = part.get_payload()
+    nested = children[0] if isinstance(children, list) and children else None
+    subject = decode_words(unfolded(str(nested.get("Subject", "")))) if isinstance(nested, Message) else ""
+    return f"{' '.join(re.sub(r'[/:*?<>|]+', ' ', subject).split())[:120] or 'message'}.eml"
+
+
+def nested_source(part: Message) -> bytes:
+    """The octets of the messages inside a message/* part, as near to what was sent as the parser kept them."""
+    children = part.get_payload()
+    nested = [child for child in children if isinstance(child, Message)] if isinstance(children, list) else []
+    cte = _transfer_encoding(part)
+    if cte in ("base64", "quoted-printable") and len(nested) == 1 and isinstance(nested[0].get_payload(), str):
+        return _DECODERS[cte](str(nested[0].get_payload()).encode("utf-8", "surrogateescape"))
+    return b"\n".join(_source(child, 0) for child in nested)
+
+
+def _source(message: Message, depth: int) -> bytes:
+    head = "".join(f"{name}: {value}\n" for name, value in message.raw_items()) + "\n"
+    payload = message.get_payload()
+    body = head.encode("utf-8", "surrogateescape")
+    if not isinstance(payload, list):
+        return body + str(payload or "").encode("utf-8", "surrogateescape")
+    if depth >= MAX_PART_DEPTH:
+        return body
+    boundary = b"--" + (message.get_boundary() or "").encode("utf-8", "replace")
+    parts = [_source(child, depth + 1) for child in payload if isinstance(child, Message)]
+    if message.get_content_maintype() != "multipart":
+        return body + b"\n".join(parts)
+    return body + b"".join(boundary + b"\n" + part + b"\n" for part in parts) + boundary + b"--\n"
+
+
+_ENCODING_NAME = re.compile(r"[a-z0-9-]+")
+_ENCODING_ALIASES = {"x-uue": "x-uuencode", "uue": "x-uuencode", "uuencode": "x-uuencode", "qp": "quoted-printable"}
+_ENCODING_ALIASES |= {"quoted-printible": "quoted-printable", "quotedprintable": "quoted-printable", "base-64": "base64"}
+
+
+def _transfer_encoding(part: Message) -> str:
+    found = _ENCODING_NAME.search(str(part.get("Content-Transfer-Encoding", "") or "").lower())
+    name = found[0] if found else ""
+    return _ENCODING_ALIASES.get(name, name)
+
+
+def decoded_payload(part: Message) -> bytes:
+    """The octets of a leaf, its Content-Transfer-Encoding undone as far as it goes; b'' for a multipart. Total."""
+    payload = part.get_payload()
+    if not isinstance(payload, str):
+        return b""
+    data = payload.encode("utf-8", "surrogateescape")
+    decoder = _DECODERS.get(_transfer_encoding(part))
+    return decoder(data) if decoder else data
+
+
+_BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=\s]+")
+
+
+def _from_base64(data: bytes) -> bytes:
+    """RFC 2045, 6.8. Pieces that were encoded one by one and strung together are all read; a text behind them is not."""
+    octets = bytearray()
+    rest = data
+    while rest.strip():
+        head, pad, rest = rest.partition(b"=")
+        octets += _padded_base64(head)
+        rest = rest.lstrip(b"= \t\r\n") if pad else b""
+        if rest and not _BASE64_LINES.fullmatch(rest):
+            break
+    return bytes(octets)
+
+
+def _padded_base64(data: bytes) -> bytes:
+    try:
+        return binascii.a2b_base64(data + b"==")
+    except binascii.Error:
+        packed = re.sub(rb"[^A-Za-z0-9+/]", b"", data)
+        return binascii.a2b_base64(packed[: len(packed) // 4 * 4])
+
+
+def _from_quoted_printable(data: bytes) -> bytes:
+    return binascii.a2b_qp(data)
+
+
+def _from_uuencode(data: bytes) -> bytes:
+    lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
+    begin = next((number for number, line in enumerate(lines) if line.startswith("begin ")), -1)
+    end = next((number for number in range(begin + 1, len(lines)) if lines[number].strip() == "end"), len(lines))
+    return _uu_decoded(lines[begin + 1 : end])
+
+
+_DECODERS = {"base64": _from_base64, "quoted-printable": _from_quoted_printable, "x-uuencode": _from_uuencode}

@@ -1,0 +1,149 @@
+"""Training mails: JSON lines under classifiers/examples, and what the worker would have shown the classifier of them.
+
+Rule: an example goes the way of a real mail, as bytes through the same reading.
+Why: a model trained on text that was cut differently from what it later sees is measured on another task.
+"""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from mimetypes import guess_type
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mailflow.core.classification import Action, ClassifierInput
+from mailflow.core.message import Role, Trust
+from mailflow.errors import AssetError
+from mailflow.reading.sender import Desk
+from mailflow.reading.understand import understand
+
+
+class Example(BaseModel):
+    """One labelled mail. `facts` are what the author says decides; the labels are those of a careful specialist."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str = ""
+    author: str
+    """Who wrote the example; mails of one author are never on both sides of a leave-one-author-out split."""
+    from_name: str = ""
+    from_addr: str = ""
+    cc: tuple[str, ...] = ()
+    subject: str = ""
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[str, ...] = ()
+    lang: str
+    role: Role
+    primary: str = Field(min_length=1)
+    intents: tuple[str, ...]
+    action: Action
+    facts: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _primary_is_an_intent(self) -> "Example":
+        if self.primary not in self.intents:
+            raise ValueError(f"primary `{self.primary}` is not among the intents {list(self.intents)}")
+        return self
+
+    @property
+    def domain(self) -> str:
+        return self.from_addr.rpartition("@")[2].lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleSet:
+    examples: tuple[Example, ...]
+    sha256: str
+    """Of the files' bytes, in the order of their names."""
+
+
+def read_examples(folder: Path) -> ExampleSet:
+    """All examples of `folder`/*.jsonl, by file name and line. Raises AssetError with file and line."""
+    files = sorted(folder.glob("*.jsonl"))
+    if not files:
+        raise AssetError(f"{folder}: no example is here; the folder must hold one .jsonl file an intent")
+    digest = sha256()
+    examples: list[Example] = []
+    for file in files:
+        try:
+            content = file.read_bytes()
+            lines = content.decode("utf-8").split("\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise AssetError(f"{file}: cannot be read: {error}") from error
+        digest.update(file.name.encode() + b"\0" + content)
+        examples += (_example(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip())
+    return ExampleSet(tuple(examples), digest.hexdigest())
+
+
+def _example(line: str, place: str) -> Example:
+    try:
+        return Example.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "row"
+        raise AssetError(f"{place}: {where}: {first['msg']}") from error
+
+
+# --- the way of a real mail -------------------------------------------------------------------------------------------
+
+EXAMPLE_DESK = Desk(
+    addresses=frozenset({"partnersupport@gitlab.com"}),
+    own_domains=frozenset({"gitlab.com"}),
+    trusted_authserv_ids=frozenset({"mx.gitlab.com"}),
+)
+"""The desk that the examples were written to; its receiving server writes the proof of who is internal (D2)."""
+
+
+def to_input(example: Example) -> ClassifierInput:
+    """What the worker shows the classifier of this mail. `is_follow_up` is False: an example has no history."""
+    read = understand(to_bytes(example), None, EXAMPLE_DESK)
+    message, proof = read.message, read.sender
+    return ClassifierInput(
+        subject=message.subject,
+        content=message.content_text,
+        role=proof.role,
+        is_authenticated_internal=proof.role is Role.INTERNAL and proof.trust is Trust.KNOWN,
+        attachment_names=tuple(attachment.filename for attachment in message.attachments),
+        has_deliverable="has_deliverable" in read.facts,
+        has_quote=len(message.new_text) < len(message.text.strip()),
+        cc_count=len(message.cc),
+        language=message.language,
+        origin=read.origin.kind.value,
+    )
+
+
+_BOUNDARY = "=_example"
+
+
+def to_bytes(example: Example) -> bytes:
+    """`example` as a message to the desk (RFC 5322, 8-bit header as in RFC 6532), its attachments by name only. Pure."""
+    typed = [(name, value) for name, value in example.headers if name.lower() != "content-type"]
+    own_type = next((value for name, value in example.headers if name.lower() == "content-type"), "")
+    container = own_type if own_type.startswith("multipart/") else "multipart/mixed"
+    fields = [
+        *typed,
+        ("From", f'"{_phrase(example.from_name)}" <{example.from_addr}>' if example.from_addr else ""),
+        ("To", min(EXAMPLE_DESK.addresses)),
+        ("Cc", ", ".join(example.cc)),
+        ("Subject", example.subject),
+        ("Message-ID", f"<{sha256(example.model_dump_json().encode()).hexdigest()[:32]}@mail.example>"),
+        ("MIME-Version", "1.0"),
+        ("Content-Type", f'{container}; boundary="{_BOUNDARY}"'),
+    ]
+    head = [f"{name}: {' '.join(value.split())}" for name, value in fields if value]
+    parts = [f"Content-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\n{example.text}"]
+    if own_type and container == "multipart/mixed":
+        parts.append(f"Content-Type: {own_type}\n\n")
+    parts += map(_attachment, example.attachments)
+    body = "".join(f"--{_BOUNDARY}\n{part}\n" for part in parts)
+    return ("\n".join(head) + f"\n\n{body}--{_BOUNDARY}--\n").encode()
+
+
+def _phrase(name: str) -> str:
+    return name.replace("\\", "").replace('"', "")
+
+
+def _attachment(filename: str) -> str:
+    kind = guess_type(filename)[0] or "application/octet-stream"
+    return f'Content-Type: {kind}\nContent-Disposition: attachment; filename="{_phrase(filename)}"\n\n'

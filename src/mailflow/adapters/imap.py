@@ -1,0 +1,396 @@
+"""A mailbox over IMAP4rev1 (RFC 3501, RFC 9051), as a Source.
+
+Rule: reading changes nothing. BODY.PEEK[] leaves \\Seen alone; only `acknowledge` moves or marks, and only mail
+      whose UIDVALIDITY still holds.
+Rule: all mail counts, read or unread. What was read is known from the cursor, never from \\Seen, which people change.
+Rule: sizes come first. A batch holds at most `batch_messages` messages and `batch_octets` octets; of a message larger
+      than `max_size` only the first MiB is fetched.
+Rule: IDLE is a hint (RFC 2177). Every wait begins with a SEARCH, so mail announced while nobody listened is not missed.
+Rule: after any error the connection is dropped and the next call makes a new one.
+      Why: after a ProtocolError or a timeout nobody knows which reply belongs to which command.
+Rule: one thread at a time; imapclient is not thread-safe. Only `interrupt` may be called from another thread.
+"""
+
+import ssl
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any, Literal
+
+from imapclient import IMAPClient
+from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
+
+from mailflow.core.message import MailRef, RawMessage
+from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.errors import ConnectionFailed, LoginRefused
+
+MIB = 1 << 20
+HEAD_OCTETS = MIB
+"""What is fetched of a message that is larger than `ImapAccount.max_size`."""
+
+_WINDOW = 500
+"""UIDs named in one command. Why: servers may refuse command lines over 8,000 octets (RFC 7162, 4); a UID has <= 10."""
+_SLICE_SECONDS = 1.0
+"""How long `interrupt` may go unnoticed."""
+_FIRST_IDLE_SECONDS = 1.0
+_POLL_SECONDS = 30.0
+_FIRST_RECONNECT = timedelta(seconds=1)
+_LONGEST_RECONNECT = timedelta(minutes=5)
+_KEYWORDS = {Disposition.PROCESSED: b"$Processed", Disposition.FAILED: b"$Failed"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImapAccount:
+    host: str
+    port: int
+    security: Literal["tls", "starttls", "none"]
+    username: str
+    password: str = field(repr=False)
+    ca_file: str | None = None
+    """PEM file of the authorities to trust; None: those of the system."""
+    mailbox: str = "INBOX"
+    processed: str = "Processed"
+    failed: str = "Failed"
+    max_size: int = 50 * MIB
+    """Octets."""
+    batch_messages: int = 50
+    batch_octets: int = 8 * MIB
+    idle_timeout: timedelta = timedelta(minutes=9)
+    """IDLE is issued anew after this. Why 9: less than RFC 2177's 29 and than the ten after which NAT forgets."""
+    timeout: float = 60.0
+    """Seconds without a byte after which the server counts as gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A message as the server lists it before it is fetched."""
+
+    uid: int
+    size: int
+    """RFC822.SIZE, octets."""
+    internal_date: datetime | None
+
+
+def reconnect_delay(failures: int, jitter: float) -> timedelta:
+    """How long to wait after `failures` failed connections in a row; `jitter` in [0, 1).
+
+    Doubles from 1 s to 5 minutes, then takes between half and all of that. Never more than 5 minutes; 0 after none.
+    """
+    if failures <= 0:
+        return timedelta(0)
+    longest = min(_FIRST_RECONNECT * (1 << min(failures - 1, 16)), _LONGEST_RECONNECT)
+    return longest * (0.5 + 0.5 * jitter)
+
+
+def plan_batches(
+    listed: Sequence[Listed], *, messages: int, octets: int, max_size: int
+) -> Iterator[tuple[Listed, ...]]:
+    """Cut `listed` into runs, in order, each of at most `messages` messages and `octets` octets to fetch.
+
+    A message larger than `max_size` counts as HEAD_OCTETS. One that alone exceeds `octets` gets a batch to itself.
+    """
+    batch: list[Listed] = []
+    weight = 0
+    for item in listed:
+        cost = item.size if item.size <= max_size else HEAD_OCTETS
+        if batch and (len(batch) >= messages or weight + cost > octets):
+            yield tuple(batch)
+            batch, weight = [], 0
+        batch.append(item)
+        weight += cost
+    if batch:
+        yield tuple(batch)
+
+
+def announces_mail(responses: Iterable[Any]) -> bool:
+    """Whether untagged `responses` (as imapclient parses them) hold an EXISTS or RECENT, RFC 3501, 7.3."""
+    return any(isinstance(r, tuple) and len(r) > 1 and r[1] in (b"EXISTS", b"RECENT") for r in responses)
+
+
+class ImapSource:
+    """One mailbox of one account, on one connection that is made when first needed."""
+
+    def __init__(self, account: ImapAccount) -> None:
+        self.account = f"{account.username}@{account.host}"
+        self.mailbox = account.mailbox
+        self._settings = account
+        self._client: IMAPClient | None = None
+        self._uid_validity = 0
+        self._covered: Cursor | None = None
+        """Up to where `fetch` has handed mail out: what is beyond is news to `wait`."""
+        self._existing_folders: set[str] = set()
+        self._interrupted = threading.Event()
+
+    # -- Source ----------------------------------------------------------------------------------------------------
+
+    def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
+        with self._connection() as client:
+            uid_validity = self._select(client)
+            last_uid = cursor.last_uid if cursor and cursor.uid_validity == uid_validity else 0
+            uids = _uids_after(client, last_uid)
+        for window in _windows(uids):
+            yield from self._fetch_window(uid_validity, window)
+        self._covered = Cursor(uid_validity, uids[-1] if uids else last_uid)
+
+    def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
+        if not refs:
+            return
+        with self._connection() as client:
+            uids = sorted({ref.uid for ref in refs if ref.uid_validity == self._uid_validity})
+            for window in _windows(uids):
+                self._put_away(client, window, disposition)
+
+    def wait(self, timeout: timedelta) -> bool:
+        """See Source. False too when interrupted; an `interrupt` that came before the wait ends it at once."""
+        deadline = monotonic() + timeout.total_seconds()
+        try:
+            with self._connection() as client:
+                if self._has_news(client):
+                    return True
+                return self._idle(client, deadline) if client.has_capability("IDLE") else self._poll(client, deadline)
+        finally:
+            self._interrupted.clear()
+
+    def interrupt(self) -> None:
+        self._interrupted.set()
+
+    def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(IMAPClientError, OSError):
+                client.logout()
+            _shut(client)
+
+    # -- the connection --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _connection(self) -> Iterator[IMAPClient]:
+        """The connection, made and the mailbox selected if need be; any trouble inside drops it, named as ours."""
+        try:
+            if self._client is None:
+                self._client = _log_in(self._settings)
+                self._existing_folders.clear()
+                self._select(self._client)
+            yield self._client
+        except LoginRefused:
+            raise
+        except (IMAPClientError, OSError) as error:
+            # imapclient's errors are all IMAP4.error: abort, ProtocolError, NO and BAD; ssl.SSLError is an OSError.
+            self._drop()
+            raise ConnectionFailed(f"{self.account} {self.mailbox}: {_reason(error)}") from error
+
+    def _drop(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            _shut(client)
+
+    def _select(self, client: IMAPClient) -> int:
+        """SELECT the mailbox; returns its UIDVALIDITY."""
+        self._uid_validity = int(client.select_folder(self.mailbox)[b"UIDVALIDITY"])
+        return self._uid_validity
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def _fetch_window(self, uid_validity: int, uids: Sequence[int]) -> Iterator[Batch]:
+        with self._connection() as client:
+            listed = _list(client, uids)
+        plan = plan_batches(
+            listed,
+            messages=self._settings.batch_messages,
+            octets=self._settings.batch_octets,
+            max_size=self._settings.max_size,
+        )
+        covered = 0
+        for batch in plan:
+            with self._connection() as client:
+                if self._uid_validity != uid_validity:
+                    raise ConnectionFailed(f"{self.account} {self.mailbox}: UIDVALIDITY changed while it was read")
+                messages = tuple(self._read(client, batch))
+            covered = batch[-1].uid
+            yield Batch(messages, Cursor(uid_validity, covered))
+        if covered != uids[-1]:
+            # The last ones vanished between SEARCH and FETCH; the cursor passes over them.
+            yield Batch((), Cursor(uid_validity, uids[-1]))
+
+    def _read(self, client: IMAPClient, batch: Sequence[Listed]) -> Iterator[RawMessage]:
+        """The messages of `batch` that still exist, in its order."""
+        max_size = self._settings.max_size
+        whole = client.fetch([item.uid for item in batch if item.size <= max_size], ["BODY.PEEK[]"])
+        for item in batch:
+            ref = MailRef(self.account, self.mailbox, self._uid_validity, item.uid)
+            if item.size <= max_size:
+                content = _body(whole, item.uid, b"BODY[]")
+                size = None
+            else:
+                head = client.fetch([item.uid], [f"BODY.PEEK[]<0.{HEAD_OCTETS}>"])
+                content = _body(head, item.uid, b"BODY[]<0>")
+                size = item.size
+            if content is not None:
+                yield RawMessage(ref, content, item.internal_date, size)
+
+    # -- acknowledging ---------------------------------------------------------------------------------------------
+
+    def _put_away(self, client: IMAPClient, uids: Sequence[int], disposition: Disposition) -> None:
+        """MOVE (RFC 6851), else COPY and UID EXPUNGE (RFC 4315), else a keyword.
+
+        Why never a plain EXPUNGE: it would also remove what someone else has marked \\Deleted.
+        A crash between COPY and EXPUNGE leaves the mail in both; doing it again is harmless, the database knows it.
+        """
+        folder = self._settings.processed if disposition is Disposition.PROCESSED else self._settings.failed
+        if client.has_capability("MOVE"):
+            self._ensure_folder(client, folder)
+            client.move(uids, folder)
+        elif client.has_capability("UIDPLUS"):
+            self._ensure_folder(client, folder)
+            client.copy(uids, folder)
+            client.add_flags(uids, [b"\\Deleted"], silent=True)
+            client.uid_expunge(uids)
+        else:
+            client.add_flags(uids, [_KEYWORDS[disposition]], silent=True)
+
+    def _ensure_folder(self, client: IMAPClient, folder: str) -> None:
+        if folder not in self._existing_folders:
+            if not client.folder_exists(folder):
+                client.create_folder(folder)
+            self._existing_folders.add(folder)
+
+    # -- waiting ---------------------------------------------------------------------------------------------------
+
+    def _has_news(self, client: IMAPClient) -> bool:
+        """Whether there is mail beyond what `fetch` handed out; True before the first fetch.
+
+        Why NOOP: a SEARCH may answer from before the arrivals that it announces (RFC 3501, 5.2 and 7).
+        """
+        if self._covered is None or self._covered.uid_validity != self._uid_validity:
+            return True
+        client.noop()
+        return bool(_uids_after(client, self._covered.last_uid))
+
+    def _idle(self, client: IMAPClient, deadline: float) -> bool:
+        """IDLE in cycles of 1, 2, 4... seconds up to `idle_timeout`.
+
+        Why short ones first: an EXISTS that came in one packet with `+ idling` lies in imaplib's read buffer, where
+        polling the socket cannot see it; the DONE that ends the cycle brings it to light.
+        """
+        longest = self._settings.idle_timeout.total_seconds()
+        cycle = min(_FIRST_IDLE_SECONDS, longest)
+        while not self._interrupted.is_set() and (left := deadline - monotonic()) > 0:
+            client.idle()
+            heard = self._listen(client, min(cycle, left))
+            _, last = client.idle_done()
+            if heard or announces_mail(last):
+                return True
+            cycle = min(cycle * 2, longest)
+        return False
+
+    def _listen(self, client: IMAPClient, seconds: float) -> bool:
+        """Whether mail is announced within `seconds`; False also when interrupted or when the socket looks dead.
+
+        Why: on a dead socket `idle_check` returns [] at once and for ever (imapclient issue 565), a busy loop that
+        looks like an idle mailbox. An early [] therefore ends the cycle, and `idle_done` raises if the socket is dead.
+        """
+        end = monotonic() + seconds
+        while not self._interrupted.is_set() and (left := end - monotonic()) > 0:
+            slice_seconds = min(left, _SLICE_SECONDS)
+            asked_at = monotonic()
+            responses = client.idle_check(timeout=slice_seconds)
+            if announces_mail(responses):
+                return True
+            if not responses and monotonic() - asked_at < slice_seconds / 2:
+                return False
+        return False
+
+    def _poll(self, client: IMAPClient, deadline: float) -> bool:
+        """For servers without IDLE: SEARCH every 30 s."""
+        while (left := deadline - monotonic()) > 0:
+            if self._interrupted.wait(min(left, _POLL_SECONDS)):
+                return False
+            if self._has_news(client):
+                return True
+        return False
+
+
+def _log_in(account: ImapAccount) -> IMAPClient:
+    """A logged-in connection. Raises LoginRefused; IMAPClientError and OSError where there is no connection."""
+    context = ssl.create_default_context(cafile=account.ca_file)
+    client = IMAPClient(
+        account.host,
+        account.port,
+        ssl=account.security == "tls",
+        ssl_context=context if account.security == "tls" else None,
+        timeout=account.timeout,
+    )
+    client.normalise_times = False
+    try:
+        if account.security == "starttls":
+            client.starttls(context)
+        _authenticate(client, account)
+    except BaseException:
+        _shut(client)
+        raise
+    return client
+
+
+def _authenticate(client: IMAPClient, account: ImapAccount) -> None:
+    """LOGIN, or AUTHENTICATE PLAIN (RFC 4616, UTF-8) where the credentials are not ASCII."""
+    try:
+        if (account.username + account.password).isascii():
+            client.login(account.username, account.password)
+        else:
+            client.plain_login(account.username, account.password)
+    except LoginError as error:
+        # `from None`: a server may repeat the line it did not like, the password with it.
+        sentence = _reason(error).replace(account.password, "***") if account.password else _reason(error)
+        raise LoginRefused(f"{account.username}@{account.host}: {sentence}") from None
+
+
+def _shut(client: IMAPClient) -> None:
+    with suppress(OSError):
+        client.shutdown()
+
+
+def _uids_after(client: IMAPClient, last_uid: int) -> list[int]:
+    """All UIDs greater than `last_uid`, ascending.
+
+    `n:*` always includes the last message, even if its UID is less than n (RFC 3501, 6.4.8): hence the filter.
+    """
+    return sorted(uid for uid in client.search(["UID", f"{last_uid + 1}:*"]) if uid > last_uid)
+
+
+def _windows(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (uids[start : start + _WINDOW] for start in range(0, len(uids), _WINDOW))
+
+
+def _list(client: IMAPClient, uids: Sequence[int]) -> list[Listed]:
+    """Sizes and dates of those of `uids` that still exist, in order."""
+    items = client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
+    return [
+        Listed(uid, int(_data_item(items[uid], b"RFC822.SIZE")), _in_utc(items[uid].get(b"INTERNALDATE")))
+        for uid in uids
+        if uid in items
+    ]
+
+
+def _in_utc(internal_date: object) -> datetime | None:
+    if not isinstance(internal_date, datetime):
+        return None
+    return internal_date.replace(tzinfo=internal_date.tzinfo or UTC).astimezone(UTC)
+
+
+def _body(items: Mapping[int, Mapping[bytes, Any]], uid: int, key: bytes) -> bytes | None:
+    """The octets of message `uid`; None where it has vanished. Some servers say NIL for an empty one."""
+    return (_data_item(items[uid], key) or b"") if uid in items else None
+
+
+def _data_item(item: Mapping[bytes, Any], key: bytes) -> Any:
+    """A data item that was asked for. Why not skip the message: the cursor would pass over it and the mail be lost."""
+    if key not in item:
+        raise ProtocolError(f"a FETCH response without {key.decode()}")
+    return item[key]
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) or type(error).__name__

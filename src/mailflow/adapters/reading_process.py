@@ -1,0 +1,90 @@
+"""Reading with a deadline: the mail is read in a child process that is killed when it takes too long.
+
+Why a process: a regular expression that backtracks for minutes holds the interpreter; no exception and no signal
+handler gets through to it. A killed child costs one second for the next one to start, and one mail.
+"""
+
+import multiprocessing
+from collections.abc import Callable
+from datetime import timedelta
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+
+from mailflow.core.storage import Understood
+from mailflow.errors import PoisonMail
+from mailflow.reading.sender import Desk
+from mailflow.reading.understand import understand
+
+DEADLINE = timedelta(seconds=20)
+_START = timedelta(seconds=60)
+Read = Callable[[bytes, int | None, Desk], Understood]
+
+
+def _child(connection: Connection, read: Read, desk: Desk) -> None:
+    connection.send("ready")
+    while True:
+        try:
+            content, size = connection.recv()
+        except (EOFError, KeyboardInterrupt):
+            return
+        try:
+            connection.send(read(content, size, desk))
+        except Exception as error:  # noqa: BLE001 - the edge of the child: the parent raises it as PoisonMail
+            connection.send(f"{type(error).__name__}: {error}")
+
+
+class ReadingProcess:
+    """Calls `read` in a child, one mail at a time. Use from one thread."""
+
+    def __init__(self, desk: Desk, *, deadline: timedelta = DEADLINE, read: Read = understand) -> None:
+        self._desk, self._deadline, self._read = desk, deadline, read
+        self._process: BaseProcess | None = None
+        self._connection: Connection | None = None
+
+    def __call__(self, content: bytes, size: int | None) -> Understood:
+        """The understood mail. Raises PoisonMail if it takes longer than the deadline or ends the child."""
+        connection = self._connection or self._start()
+        try:
+            connection.send((content, size))
+            if not connection.poll(self._deadline.total_seconds()):
+                self.close()
+                raise PoisonMail(f"reading it took longer than {self._deadline.total_seconds():g} s")
+            answer = connection.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            raise PoisonMail(f"reading it ended the reading process ({type(error).__name__})") from error
+        if isinstance(answer, str):
+            raise PoisonMail(f"it could not be read: {answer}")
+        return _understood(answer)
+
+    def start(self) -> None:
+        """Start the child ahead of the first mail."""
+        if self._connection is None:
+            self._start()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+        self._process = self._connection = None
+
+    def _start(self) -> Connection:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_child, args=(theirs, self._read, self._desk), name="reading", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        if not ours.poll(_START.total_seconds()) or ours.recv() != "ready":
+            raise PoisonMail("the reading process did not start")
+        self._connection = ours
+        return ours
+
+
+def _understood(answer: object) -> Understood:
+    if not isinstance(answer, Understood):
+        raise PoisonMail(f"the reading process answered {type(answer).__name__}")
+    return answer

@@ -1,0 +1,65 @@
+"""The schema of a store: which revision it has, and the way to the newest (Alembic).
+
+Rule: a store that is newer than this program is refused; an older one is upgraded by `mailflow db upgrade`
+(by `mailflow run` too on SQLite, where one process owns the file).
+"""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine
+from sqlmodel import SQLModel
+
+from mailflow.errors import StoreError
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+
+def _config(connection: Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    if connection is not None:
+        config.attributes["connection"] = connection
+    return config
+
+
+def newest_revision() -> str | None:
+    return ScriptDirectory.from_config(_config()).get_current_head()
+
+
+def revision(engine: Engine) -> str | None:
+    """The store's revision, None for an empty one."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def upgrade(engine: Engine) -> tuple[str | None, str | None]:
+    """Bring the store to the newest revision. Returns (before, after). Raises StoreError for a store of the future."""
+    before = revision(engine)
+    with engine.begin() as connection:
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise StoreError(
+                f"the store has revision {before}, which this mailflow does not know: upgrade mailflow"
+            ) from error
+    return before, newest_revision()
+
+
+def require_newest(engine: Engine) -> None:
+    """Raises StoreError with the command to run, unless the store has the newest revision."""
+    if (found := revision(engine)) != (newest := newest_revision()):
+        raise StoreError(f"the store has revision {found}, needed is {newest}: run `mailflow db upgrade`")
+
+
+def drift(engine: Engine) -> list[object]:
+    """What the migrated store and tables.py disagree on; empty if nothing."""
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        return list(compare_metadata(context, SQLModel.metadata))

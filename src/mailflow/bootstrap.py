@@ -1,0 +1,170 @@
+"""The whole wiring on one screen: settings in, a running desk out. Nothing is built at import.
+
+Each part can be replaced by keyword, so that a test needs no patching.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mailflow.adapters import assets, schema
+from mailflow.adapters.imap import ImapAccount, ImapSource
+from mailflow.adapters.reading_process import ReadingProcess
+from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
+from mailflow.adapters.spacy_classifier import SpacyClassifier
+from mailflow.adapters.store import SqlStore, open_engine
+from mailflow.core.playbook import Playbook
+from mailflow.core.ports import Classifier, Clock, Source, Submission
+from mailflow.core.storage import Understood
+from mailflow.errors import SettingsError
+from mailflow.reading.sender import Desk
+from mailflow.services.outbox import Outbox
+from mailflow.services.processing import DeskIdentity, Processing
+from mailflow.services.triage import Triage
+from mailflow.services.worker import Worker
+from mailflow.settings import Settings
+
+Read = Callable[[bytes, int | None], Understood]
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Assets:
+    """The files that make the desk: what it knows, what it says, how it understands."""
+
+    templates: Path
+    classifiers: Path
+    demo: Path
+
+    @property
+    def model(self) -> Path:
+        return self.classifiers / "model"
+
+
+def find_assets(settings: Settings) -> Assets:
+    """[desk] assets, else what was installed with mailflow, else the checkout it runs from."""
+    here = Path(__file__).resolve().parent
+    roots = [settings.desk.assets] if settings.desk.assets else [here / "_assets", here.parent.parent]
+    for root in roots:
+        if (root / "classifiers").is_dir() and (root / "templates").is_dir():
+            return Assets(root / "templates", root / "classifiers", root / "demo")
+    raise SettingsError(f"[desk] assets: {roots[0]} has no folders templates/ and classifiers/")
+
+
+def build_desk(settings: Settings) -> Desk:
+    """What reading must know of us."""
+    desk = settings.desk
+    return Desk(frozenset(desk.addresses), frozenset(desk.own_domains), frozenset(desk.trusted_authserv_ids))
+
+
+def build_store(settings: Settings, *, upgrade: bool = True) -> SqlStore:
+    """An open store of the newest revision. Raises StoreError. PostgreSQL is only upgraded by `mailflow db upgrade`."""
+    engine = open_engine(settings.store.url)
+    if upgrade and engine.dialect.name == "sqlite":
+        schema.upgrade(engine)
+    schema.require_newest(engine)
+    return SqlStore(engine)
+
+
+def build_renderer(found: Assets, playbook: Playbook) -> assets.TemplateRenderer:
+    titles = {name: intent.title for name, intent in playbook.intents.items()}
+    return assets.TemplateRenderer(found.templates, assets.load_links(found.classifiers), titles)
+
+
+def build_triage(settings: Settings, *, read: Read | None = None, classifier: Classifier | None = None) -> Triage:
+    found = find_assets(settings)
+    return Triage(
+        read=read or ReadingProcess(build_desk(settings)),
+        classifier=classifier or SpacyClassifier(found.model),
+        playbook=assets.load_playbook(found.classifiers),
+        desk_addresses=frozenset(settings.desk.addresses),
+        clock=SystemClock(),
+    )
+
+
+def build_source(settings: Settings) -> ImapSource:
+    imap = settings.imap
+    if not imap.host:
+        raise SettingsError("[imap] host is not set; `mailflow init` writes a mailflow.toml to fill in")
+    ca_file = str(imap.ca_file) if imap.ca_file else None
+    return ImapSource(
+        ImapAccount(
+            host=imap.host,
+            port=imap.port,
+            security=imap.security,
+            username=imap.username,
+            password=imap.secret(),
+            ca_file=ca_file,
+            mailbox=imap.mailbox,
+            processed=imap.processed,
+            failed=imap.failed,
+        )
+    )
+
+
+def build_submission(settings: Settings) -> SmtpSubmission:
+    smtp = settings.smtp
+    if not smtp.host:
+        raise SettingsError("[smtp] host is not set; `mailflow init` writes a mailflow.toml to fill in")
+    return SmtpSubmission(
+        SmtpAccount(
+            host=smtp.host,
+            port=smtp.port,
+            security=smtp.security,
+            username=smtp.username,
+            password=smtp.secret(),
+            ca_file=str(smtp.ca_file) if smtp.ca_file else None,
+            local_hostname=smtp.local_hostname or settings.desk.addresses[0].rpartition("@")[2],
+        )
+    )
+
+
+def build_worker(
+    settings: Settings,
+    *,
+    store: SqlStore | None = None,
+    source: Source | None = None,
+    submission: Submission | None = None,
+    classifier: Classifier | None = None,
+    read: Read | None = None,
+    clock: Clock | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> Worker:
+    """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change."""
+    found = find_assets(settings)
+    store, clock = store or build_store(settings), clock or SystemClock()
+    playbook = assets.load_playbook(found.classifiers)
+    address = settings.desk.addresses[0]
+    processing = Processing(
+        store=store,
+        read=read or ReadingProcess(build_desk(settings)),
+        classifier=classifier or SpacyClassifier(found.model),
+        renderer=build_renderer(found, playbook),
+        playbook=playbook,
+        desk=DeskIdentity(
+            name=settings.desk.name,
+            address=address,
+            addresses=frozenset(settings.desk.addresses),
+            reverse_path=settings.smtp.reverse_path or address,
+            message_id_domain=address.rpartition("@")[2],
+            reply_key=store.key("reply"),
+        ),
+        clock=clock,
+        jitter=jitter,
+    )
+    outbox = Outbox(store=store, submission=submission or build_submission(settings), clock=clock, jitter=jitter)
+    return Worker(
+        source=source or build_source(settings),
+        store=store,
+        processing=processing,
+        outbox=outbox,
+        clock=clock,
+        jitter=jitter,
+        poll=settings.poll,
+    )

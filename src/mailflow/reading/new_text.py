@@ -1,0 +1,305 @@
+"""What of a body this sender wrote now: quotes out, forwards in, the signature out; as offsets, nothing is deleted.
+
+    new       the text less quotes, their attributions and the signature
+    content   the new text less greeting lines and legal notices: what the classifier reads
+
+Rule: a quote whose lines are marked (`>` or an HTML quote) ends with its marks, and what follows is new: people answer between
+and below. A quote without marks, behind an attribution or a header block, goes on to the end.
+Rule: forwarded mail is content. Where client and ticket system write the same header block for both, the subject tells.
+Rule: if nothing is left, everything is kept. Why: losing a person's words is worse than reading a quote twice.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mailflow.core.message import Span
+from mailflow.reading import separators
+from mailflow.reading.separators import Marker
+
+_WORD = re.compile(r"\w")
+_QUOTE_MARK = re.compile(r"^\s{0,3}[>＞]|^\s{0,3}\|\s")
+_WRAPPED_WIDTH = 55
+"""A quoted line at least this wide may have spilled a few words onto an unmarked line."""
+MAX_SIGNATURE_LINES = 14
+MAX_SIGNATURE_WORDS = 90
+MAX_SIGNATURE_LAYERS = 4
+"""A name, a company footer, a phone's footer, a mailing list's footer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    new: tuple[Span, ...]
+    content: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    end: int
+    text: str
+    is_quoted: bool
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+
+def split(text: str, quoted: tuple[Span, ...] = (), *, is_forward: bool = False) -> Split:
+    """The spans of `text` that are new. `quoted`: what stood in an HTML quote; `is_forward`: the subject says so."""
+    lines = _lines(text, quoted)
+    segments = _unquoted_segments(lines, is_forward)
+    if not any(_WORD.search(line.text) for segment in segments for line in segment):
+        segments = [lines]
+    trimmed = [
+        _without_signature(segment, is_alone=len(segments) == 1) if number in (0, len(segments) - 1) else segment
+        for number, segment in enumerate(segments)
+    ]
+    if not _has_words(trimmed):
+        trimmed = segments
+    content = [_without_formalities(segment) for segment in trimmed]
+    if not _has_words(content):
+        content = trimmed
+    return Split(_spans(trimmed), _spans(content))
+
+
+def _has_words(segments: Sequence[Sequence[_Line]]) -> bool:
+    return any(_WORD.search(line.text) for segment in segments for line in segment)
+
+
+def _lines(text: str, quoted: tuple[Span, ...]) -> list[_Line]:
+    lines: list[_Line] = []
+    start = 0
+    pending = list(reversed(quoted))
+    for piece in text.split("\n"):
+        end = start + len(piece)
+        while pending and pending[-1].end <= start:
+            pending.pop()
+        in_html_quote = bool(pending) and pending[-1].start <= start and piece.strip() != ""
+        lines.append(_Line(start, end, piece, in_html_quote or _QUOTE_MARK.match(piece) is not None))
+        start = end + 1
+    return _with_spilled_words(lines)
+
+
+def _with_spilled_words(lines: list[_Line]) -> list[_Line]:
+    """A short unmarked line between two marked ones is the overflow of the first: broken wrapping."""
+    mended = list(lines)
+    for number in range(1, len(lines) - 1):
+        before, here, after = lines[number - 1 : number + 2]
+        if not here.is_quoted and before.is_quoted and after.is_quoted and here.text.strip():
+            is_overflow = len(before.text) >= _WRAPPED_WIDTH and len(here.text) < 30 and not here.text.rstrip().endswith((".", "?", "!"))
+            if is_overflow:
+                mended[number] = _Line(here.start, here.end, here.text, True)
+    return mended
+
+
+# ---- quotes ---------------------------------------------------------------------------------------------------------------
+
+
+def _unquoted_segments(lines: list[_Line], is_forward: bool) -> list[list[_Line]]:
+    """The runs of lines that are not quoted, in order."""
+    segments: list[list[_Line]] = [[]]
+    number = 0
+    while number < len(lines):
+        line = lines[number]
+        if line.is_quoted:
+            count = _quoted_run(lines, number)
+            if separators.marker(line.text) is Marker.FORWARDED:
+                segments[-1] += lines[number : number + count]
+            elif segments[-1]:
+                segments.append([])
+            number += count
+            continue
+        found = _separator(lines, number, is_forward) if line.text.strip() else None
+        if found is None:
+            segments[-1].append(line)
+            number += 1
+            continue
+        if found.keeps_rest:
+            segments[-1] += [each for each in lines[number:]]
+            break
+        if not found.is_marked and found.cut is None and not _has_words(segments):
+            segments[-1] += lines[number : number + found.length]
+            number += found.length
+            continue
+        _drop_lead(segments[-1], found.lead)
+        if found.cut is not None:
+            segments[-1].append(_Line(line.start, line.start + found.cut, line.text[: found.cut], False))
+        if not found.is_marked:
+            break
+        number += found.length
+        if segments[-1]:
+            segments.append([])
+    return [segment for segment in segments if any(not line.is_blank for line in segment)]
+
+
+def _drop_lead(segment: list[_Line], count: int) -> None:
+    while segment and (segment[-1].is_blank or count > 0):
+        count -= not segment[-1].is_blank
+        segment.pop()
+
+
+def _quoted_run(lines: list[_Line], number: int) -> int:
+    """How many quoted lines stand together from `number` on."""
+    return next((i for i in range(number, len(lines)) if not lines[i].is_quoted), len(lines)) - number
+
+
+@dataclass(frozen=True, slots=True)
+class _Separator:
+    """A separator at a line: it takes `length` lines, and `lead` lines before it (a rule)."""
+
+    length: int
+    is_marked: bool = False
+    """The quote behind it is marked line by line."""
+    keeps_rest: bool = False
+    """It introduces a forward."""
+    lead: int = 0
+    cut: int | None = None
+    """It begins inside the line, at this character."""
+
+
+def _separator(lines: list[_Line], number: int, is_forward: bool) -> _Separator | None:
+    text = lines[number].text
+    kind = separators.marker(text)
+    if kind is Marker.FORWARDED:
+        return _Separator(1, keeps_rest=True)
+    if kind is Marker.ORIGINAL:
+        return _Separator(1, is_marked=_next_is_quoted(lines, number + 1), keeps_rest=is_forward)
+    if kind is Marker.REPLY_ABOVE:
+        return _Separator(1, is_marked=False)
+    if separators.header_label(text) and (length := _header_block(lines, number)):
+        lead = int(number > 0 and _rule_before(lines, number))
+        return _Separator(length, is_marked=_next_is_quoted(lines, number + length), keeps_rest=is_forward, lead=lead)
+    return _attribution(lines, number)
+
+
+def _rule_before(lines: list[_Line], number: int) -> bool:
+    before = next((line for line in reversed(lines[max(0, number - 3) : number]) if not line.is_blank), None)
+    return before is not None and separators.RULE.match(before.text) is not None
+
+
+def _next_is_quoted(lines: list[_Line], number: int) -> bool:
+    following = next((line for line in lines[number : number + 4] if not line.is_blank), None)
+    return following is not None and following.is_quoted
+
+
+_HEADER_WINDOW = 12
+
+
+def _header_block(lines: list[_Line], number: int) -> int:
+    """How many lines a header block at `number` has: sender and at least one more kind, or three kinds; 0 if it is none."""
+    kinds: set[str] = set()
+    last = number
+    misses = 0
+    for position in range(number, min(number + _HEADER_WINDOW, len(lines))):
+        line = lines[position]
+        kind = separators.header_label(line.text)
+        if kind is not None:
+            kinds.add(kind)
+            last, misses = position, 0
+        elif misses >= 1 or (line.is_blank and len(kinds) >= 2):
+            break
+        else:
+            misses += 1
+    is_block = ("from" in kinds and len(kinds - {"cc"}) >= 2) or len(kinds - {"cc"}) >= 3
+    return last - number + 1 if is_block else 0
+
+
+def _attribution(lines: list[_Line], number: int) -> _Separator | None:
+    joined = ""
+    for count in range(1, separators.MAX_ATTRIBUTION_LINES + 1):
+        position = number + count - 1
+        if position >= len(lines) or lines[position].is_quoted or lines[position].is_blank:
+            return None
+        text = lines[position].text.strip()
+        joined = f"{joined} {text}" if joined else text
+        if len(joined) > separators.MAX_CANDIDATE:
+            return _inline(lines, number) if count == 1 else None
+        if not text.endswith((":", "：", "-", ";")):
+            continue
+        before_quote = _next_is_quoted(lines, position + 1)
+        if separators.is_attribution(joined, before_quote=before_quote, is_one_line=count == 1):
+            return _Separator(count, is_marked=before_quote)
+        if count == 1 and (inline := _inline(lines, number)):
+            return inline
+    return None
+
+
+def _inline(lines: list[_Line], number: int) -> _Separator | None:
+    cut = separators.inline_attribution(lines[number].text)
+    return None if cut is None else _Separator(1, is_marked=_next_is_quoted(lines, number + 1), cut=cut)
+
+
+# ---- signatures and formalities --------------------------------------------------------------------------------------------
+
+
+def _without_signature(segment: list[_Line], *, is_alone: bool) -> list[_Line]:
+    """`segment` less its signature, and less what software put under that; a postscript behind it stays.
+
+    `is_alone`: the segment is all there is, so its first line is no signature.
+    """
+    for _ in range(MAX_SIGNATURE_LAYERS):
+        start = _signature_start(segment, is_alone)
+        if start is None:
+            break
+        postscript = (i for i in range(start, len(segment)) if separators.POSTSCRIPT.match(segment[i].text))
+        segment = segment[:start] + segment[next(postscript, len(segment)) :]
+    return segment
+
+
+def _signature_start(segment: list[_Line], is_alone: bool) -> int | None:
+    filled = [number for number, line in enumerate(segment) if not line.is_blank]
+    for order, number in enumerate(filled):
+        text = segment[number].text
+        if (order == 0 and is_alone) or len(text) > 120:
+            continue
+        tail = [segment[i].text for i in filled[order + 1 :]]
+        if separators.SIGNATURE_DASHES.match(text) and len(tail) <= 3 * MAX_SIGNATURE_LINES:
+            return number
+        if _is_signature_tail(tail) and _begins_signature(text, tail, segment[filled[order - 1]].text if order else ""):
+            return number
+    return None
+
+
+def _begins_signature(text: str, tail: list[str], before: str) -> bool:
+    if separators.CLOSING.match(text) or separators.SENT_FROM.match(text):
+        return True
+    if not tail:
+        return separators.NAME_DASH.match(text) is not None and not separators.BULLET.match(before)
+    if separators.SHORT_RULE.match(text):
+        return len(tail) <= 5 and sum(len(line.split()) for line in tail) <= 20
+    return separators.RULE.match(text) is not None
+
+
+def _is_signature_tail(tail: list[str]) -> bool:
+    """Few, short lines that ask nothing: a name, a title, an address, a phone number, a legal notice."""
+    legal = next((number for number, text in enumerate(tail) if separators.DISCLAIMER.match(text)), len(tail))
+    card = tail[:legal]
+    return (
+        len(card) <= MAX_SIGNATURE_LINES
+        and sum(len(text.split()) for text in card) <= MAX_SIGNATURE_WORDS
+        and not any(text.rstrip().endswith("?") for text in card)
+        and all(len(text) <= 100 for text in card)
+    )
+
+
+def _without_formalities(segment: list[_Line]) -> list[_Line]:
+    """`segment` less a greeting at its head and a legal notice at its foot."""
+    first = next((number for number, line in enumerate(segment) if not line.is_blank), 0)
+    start = first + 1 if segment and separators.GREETING.match(segment[first].text) else 0
+    end = next(
+        (i for i in range(max(start, 1), len(segment)) if separators.DISCLAIMER.match(segment[i].text)), len(segment)
+    )
+    return segment[start:end]
+
+
+def _spans(segments: Sequence[Sequence[_Line]]) -> tuple[Span, ...]:
+    """The segments as spans, blank lines at their ends cut off, runs with gaps cut in two."""
+    spans: list[Span] = []
+    for segment in segments:
+        for line in segment:
+            if spans and line.start <= spans[-1].end + 1:
+                spans[-1] = Span(spans[-1].start, line.end)
+            else:
+                spans.append(Span(line.start, line.end))
+    return tuple(span for span in spans if span.end > span.start)

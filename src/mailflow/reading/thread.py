@@ -1,0 +1,131 @@
+"""Which conversation a mail belongs to: identifiers, the subject as a hint, and the keyed token of our own answers.
+
+Rule: only a token that this desk made admits a mail to a thread by itself; References and In-Reply-To are what the sender says.
+Why: anybody can write somebody else's Message-ID into References. An answer of ours is named
+
+    <mf.<thread id>.<token>.<unique>@domain>
+
+where the token is HMAC-SHA-256 (RFC 2104) over the thread id, cut to 80 bits, in lower-case base32: only who got a mail of
+this thread can know it. It says "this was sent in thread n"; that the sender may write there is for the policy to ask.
+Rule: identifiers are without angle brackets (core.message).
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+
+from mailflow.core.message import InboundMessage
+
+MAX_CANDIDATES = 50
+MAX_REFERENCES_LENGTH = 900
+"""Characters of a References field with brackets and blanks; a line may have 998 (RFC 5322, 2.1.1)."""
+GENERATED_ID_DOMAIN = "mailflow.invalid"
+"""The right side of the identifiers that parsing invents for mails without one."""
+_TOKEN_OCTETS = 10
+_MAX_THREAD_ID = 2**63 - 1
+_TOKEN_CONTEXT = b"mailflow thread token 1:"
+_OWN_ID = re.compile(r"mf\.(0|[1-9][0-9]{0,18})\.([a-z2-7]{16})\.[A-Za-z0-9._+-]+@[^@<>\s]+")
+
+_ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
+_DOT_ATOM = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
+_MSG_ID = re.compile(rf"{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[!-Z^-~]*\])")
+"""RFC 5322, 3.6.4: id-left "@" id-right, without the obsolete forms."""
+
+# What clients put before the subject of an answer or a forward, by language; each is followed by a colon.
+_PREFIXES = (
+    "re res rép rif rv ref réf aw antw antwort sv vs vast ang svar odp odpověď vá atb ynt yan cevap bls balas "  # answers
+    "απ σχετ отв ответ на hà rsp resp "
+    "fw fwd wg weitergeleitet tr trs enc i vb doorst vs vl pd pf podane fs továbbítás továbbított ilt iлт προωθ πρθ "  # forwards
+    "пересл переслано nf rvb inoltro encaminhado reenviado reenv rm 返信 回复 回覆 答复 答覆 转发 轉寄 転送 회신 전달 답장"
+).split()
+_PREFIX = re.compile(
+    r"(?:(?:r|" + "|".join(sorted(map(re.escape, _PREFIXES), key=len, reverse=True)) + r")\s*"
+    r"(?:\[\d+\]|\(\d+\)|\^\d+|\*\d+|\d{1,2})?\s*[:：]\s*)",
+    re.IGNORECASE,
+)
+_TAG = re.compile(r"\[[^\[\]]{0,80}\]\s*")
+_TAG_AT_END = re.compile(r"\s*\[[^\[\]]{0,80}\]$")
+
+
+def candidates(message: InboundMessage) -> tuple[str, ...]:
+    """Identifiers under which the thread may be known, most trusted first: References newest first, then In-Reply-To."""
+    ids = dict.fromkeys((*reversed(message.references), *message.in_reply_to))
+    return tuple(message_id for message_id in ids if message_id)[:MAX_CANDIDATES]
+
+
+def subject_key(subject: str) -> str:
+    """The subject without answer and forward prefixes and [tags], case folded, blanks squeezed. A hint, never a proof."""
+    key = " ".join(unicodedata.normalize("NFC", subject).casefold().split())
+    while True:
+        shorter = _without_affix(key)
+        if shorter == key:
+            return key
+        key = shorter
+
+
+def _without_affix(key: str) -> str:
+    for pattern in (_PREFIX, _TAG):
+        found = pattern.match(key)
+        if found:
+            return key[found.end() :]
+    return _TAG_AT_END.sub("", key)
+
+
+def reply_token(secret: bytes, thread_id: int) -> str:
+    """The token of a thread, 16 characters. Raises ValueError for an empty secret or an impossible thread id."""
+    if not secret:
+        raise ValueError("the secret of the reply token is empty: everybody could make one")
+    if not 0 <= thread_id <= _MAX_THREAD_ID:
+        raise ValueError(f"no thread can have the id {thread_id}")
+    digest = hmac.new(secret, _TOKEN_CONTEXT + str(thread_id).encode("ascii"), hashlib.sha256).digest()
+    return base64.b32encode(digest[:_TOKEN_OCTETS]).decode("ascii").lower()
+
+
+def read_token(secret: bytes, message_id: str) -> int | None:
+    """The thread that an identifier of ours names; None for foreign and forged ones. Angle brackets are allowed."""
+    found = _OWN_ID.fullmatch(message_id.strip().removeprefix("<").removesuffix(">"))
+    if not found or not secret:
+        return None
+    thread_id = int(found[1])
+    if thread_id > _MAX_THREAD_ID:
+        return None
+    return thread_id if hmac.compare_digest(found[2], reply_token(secret, thread_id)) else None
+
+
+def is_valid_id(message_id: str) -> bool:
+    """Whether it may be written into a header field as it is (RFC 5322, 3.6.4)."""
+    return _MSG_ID.fullmatch(message_id) is not None
+
+
+def references_for_reply(message: InboundMessage) -> tuple[str, ...]:
+    """The References of an answer to `message`, oldest first (RFC 5322, 3.6.4), at most MAX_REFERENCES_LENGTH long.
+
+    The parent's References (or its In-Reply-To, if that is a single one) and then its Message-ID. Where that is too long
+    the middle goes: the first names the thread, the last ones are what clients look at. An invented Message-ID is left out.
+    """
+    earlier = message.references or (message.in_reply_to if len(message.in_reply_to) == 1 else ())
+    own = () if message.message_id.endswith("@" + GENERATED_ID_DOMAIN) else (message.message_id,)
+    ids = dict.fromkeys(reference for reference in earlier if reference not in own)
+    return _shortened([reference for reference in (*ids, *own) if is_valid_id(reference) and _cost(reference) <= 900])
+
+
+def _shortened(references: list[str]) -> tuple[str, ...]:
+    if sum(map(_cost, references)) <= MAX_REFERENCES_LENGTH:
+        return tuple(references)
+    first, newest = references[0], references[-1]
+    room = MAX_REFERENCES_LENGTH - _cost(newest)
+    head = [first] if _cost(first) <= room else []
+    room -= sum(map(_cost, head))
+    kept: list[str] = []
+    for reference in reversed(references[1:-1]):
+        room -= _cost(reference)
+        if room < 0:
+            break
+        kept.insert(0, reference)
+    return (*head, *kept, newest)
+
+
+def _cost(reference: str) -> int:
+    return len(reference) + len("<> ")

@@ -1,0 +1,51 @@
+"""What mailflow would do with a mail that just arrived, without store and without sending: `mailflow classify`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mailflow.core.classification import Classification
+from mailflow.core.playbook import Playbook
+from mailflow.core.policy import Case, Decision, History, decide
+from mailflow.core.ports import Classifier, Clock
+from mailflow.core.storage import Understood
+from mailflow.services.processing import classifier_input
+
+
+@dataclass(frozen=True, slots=True)
+class Triaged:
+    understood: Understood
+    classification: Classification
+    decision: Decision
+
+
+class Triage:
+    def __init__(
+        self,
+        *,
+        read: Callable[[bytes, int | None], Understood],
+        classifier: Classifier,
+        playbook: Playbook,
+        desk_addresses: frozenset[str],
+        clock: Clock,
+    ) -> None:
+        self._read, self._classifier, self._playbook = read, classifier, playbook
+        self._desk_addresses, self._clock = desk_addresses, clock
+
+    def triage(self, content: bytes) -> Triaged:
+        """Read, classify and decide one mail, as if nothing were known of its sender and it were new now.
+
+        Raises PoisonMail for a mail that cannot be read in time.
+        """
+        understood = self._read(content, None)
+        classification = self._classifier.classify([classifier_input(understood)])[0]
+        case = Case(
+            message=understood.message,
+            origin=understood.origin,
+            sender=understood.sender,
+            classification=classification,
+            facts=understood.facts,
+            history=History(),
+            now=understood.message.date or self._clock.now(),
+            desk_addresses=self._desk_addresses,
+        )
+        return Triaged(understood, classification, decide(case, self._playbook))
