@@ -4,7 +4,15 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from tests.databases import PostgresServer, postgres_programs, running_postgres
 from tests.servers import MailServers, missing_binaries, running_mail_servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for the servers is marked `e2e`."""
+    for item in items:
+        if "mail_servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +26,22 @@ def mail_servers() -> Iterator[MailServers]:
         pytest.skip(sentence)
     with running_mail_servers() as servers:
         yield servers
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for the servers is marked `e2e`."""
+    for item in items:
+        if "mail_servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.e2e)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """PostgreSQL. Skipped where it is not installed, but never in CI."""
+    programs = postgres_programs()
+    if programs is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("not installed: postgresql")
+        pytest.skip("not installed: postgresql")
+    with running_postgres(programs) as server:
+        yield server

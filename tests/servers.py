@@ -204,10 +204,10 @@ class Relay:
         _hang_up(self._listener)
         self.cut()
 
-    def await_saying(self, words: bytes) -> None:
-        """Block until a client has said `words`."""
+    def await_saying(self, words: bytes, *, times: int = 1) -> None:
+        """Block until clients have said `words` so often."""
         with self._news:
-            if not self._news.wait_for(lambda: words in self._said, _START_SECONDS):
+            if not self._news.wait_for(lambda: self._said.count(words) >= times, _START_SECONDS):
                 raise RuntimeError(f"nobody said {words!r}: {self._said!r}")
 
     def cut(self) -> None:

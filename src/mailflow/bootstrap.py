@@ -16,6 +16,7 @@ from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
 from mailflow.adapters.spacy_classifier import SpacyClassifier
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.playbook import Playbook
+from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Source, Submission
 from mailflow.core.storage import Understood
 from mailflow.errors import SettingsError
@@ -77,10 +78,14 @@ def build_renderer(found: Assets, playbook: Playbook) -> assets.TemplateRenderer
     return assets.TemplateRenderer(found.templates, assets.load_links(found.classifiers), titles)
 
 
+def build_reader(settings: Settings) -> ReadingProcess:
+    return ReadingProcess(build_desk(settings))
+
+
 def build_triage(settings: Settings, *, read: Read | None = None, classifier: Classifier | None = None) -> Triage:
     found = find_assets(settings)
     return Triage(
-        read=read or ReadingProcess(build_desk(settings)),
+        read=read or build_reader(settings),
         classifier=classifier or SpacyClassifier(found.model),
         playbook=assets.load_playbook(found.classifiers),
         desk_addresses=frozenset(settings.desk.addresses),
@@ -143,7 +148,7 @@ def build_worker(
     address = settings.desk.addresses[0]
     processing = Processing(
         store=store,
-        read=read or ReadingProcess(build_desk(settings)),
+        read=read or build_reader(settings),
         classifier=classifier or SpacyClassifier(found.model),
         renderer=build_renderer(found, playbook),
         playbook=playbook,
@@ -168,3 +173,13 @@ def build_worker(
         jitter=jitter,
         poll=settings.poll,
     )
+
+
+def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
+    """The store's revision before and after."""
+    return schema.upgrade(open_engine(settings.store.url))
+
+
+def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str]]]:
+    """The guards in their order, and the playbook's rows."""
+    return GUARDS + SEND_GUARDS, policy_table(assets.load_playbook(find_assets(settings).classifiers))

@@ -15,6 +15,8 @@ from mailflow.core.message import Envelope, OutboundMessage, RawMessage
 from mailflow.core.ports import Disposition, Source
 from mailflow.errors import LoginRefused, PermanentRefusal, TemporaryRefusal
 
+pytestmark = pytest.mark.e2e
+
 SUPPORT = "support@helpdesk.example"
 PARTNER = "partner@partner.example"
 USERS = {SUPPORT: "opens-the-desk", PARTNER: "opens-the-partner"}

@@ -323,7 +323,7 @@ def test_a_server_without_idle_is_asked_again(desk: Desk) -> None:
         list(source.fetch(None))
         with ThreadPoolExecutor() as pool:
             waiting = pool.submit(source.wait, timedelta(seconds=2))
-            relay.await_saying(b"NOOP")
+            relay.await_saying(b"SELECT", times=3)
             desk.append("news")
             assert waiting.result(timeout=50) is True
         source.close()
@@ -356,7 +356,7 @@ def imap_script(line: bytes) -> bytes | None:
     tag, _, command = line.partition(b" ")
     untagged = {
         b"CAPABILITY": b"* CAPABILITY IMAP4rev1 IDLE\r\n",
-        b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n",
+        b"SELECT": b"* 0 EXISTS\r\n* OK [UIDVALIDITY 7] valid\r\n* OK [UIDNEXT 1] next\r\n",
         b"UID": b"* SEARCH\r\n",
     }
     match command.split(b" ")[0].upper():

@@ -103,7 +103,7 @@ def test_the_null_reverse_path_is_sent_as_such(mail_servers: MailServers, submis
 def test_a_refused_recipient_is_named_by_code_and_the_next_message_goes_out(
     submission: SmtpSubmission, local_part: str, kind: type[SubmissionError], code: int, status: str
 ) -> None:
-    with pytest.raises(kind, match="no such user|try again later") as caught:
+    with pytest.raises(kind) as caught:
         submission.submit(answer(f"{local_part}@partner.example"))
     assert (caught.value.reply_code, caught.value.enhanced_status) == (code, status)
     assert submission.submit(answer()).reply_code == 250
@@ -293,7 +293,16 @@ def test_parameters_are_sent_where_needed_and_offered() -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["zo\u00eb@partner.example", "a\r\nRCPT TO:<b@c.example>@partner.example"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "zo\u00eb@partner.example",
+        "a\r\nRCPT TO:<b@c.example>@partner.example",
+        "pat@partner.example, sam@partner.example",
+        "Pat <pat@partner.example>",
+        "pat smith@partner.example",
+    ],
+)
 def test_an_address_that_cannot_be_said_is_refused_for_good(address: str) -> None:
     with pytest.raises(PermanentRefusal):
         submit_to(smtp_script(), answer(address))

@@ -87,9 +87,9 @@ class EmbeddedMail:
             try:
                 postmaster = _Postmaster(self.users, self._authenticated_domains, self._authserv_id)
                 started.set_result(await postmaster.start(stack))
-            except BaseException as error:
+            except Exception as error:  # noqa: BLE001  # whatever it is, `__enter__` raises it where someone can see it
                 started.set_exception(error)
-                raise
+                return
             await self._stop.wait()
 
 

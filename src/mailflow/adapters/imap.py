@@ -5,7 +5,7 @@ Rule: reading changes nothing. BODY.PEEK[] leaves \\Seen alone; only `acknowledg
 Rule: all mail counts, read or unread. What was read is known from the cursor, never from \\Seen, which people change.
 Rule: sizes come first. A batch holds at most `batch_messages` messages and `batch_octets` octets; of a message larger
       than `max_size` only the first MiB is fetched.
-Rule: IDLE is a hint (RFC 2177). Every wait begins with a SEARCH, so mail announced while nobody listened is not missed.
+Rule: IDLE is a hint (RFC 2177). Every cycle begins with a SELECT, so mail announced while nobody listened is found.
 Rule: after any error the connection is dropped and the next call makes a new one.
       Why: after a ProtocolError or a timeout nobody knows which reply belongs to which command.
 Rule: one thread at a time; imapclient is not thread-safe. Only `interrupt` may be called from another thread.
@@ -128,7 +128,7 @@ class ImapSource:
 
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
         with self._connection() as client:
-            uid_validity = self._select(client)
+            uid_validity = self._select(client).uid_validity
             last_uid = cursor.last_uid if cursor and cursor.uid_validity == uid_validity else 0
             uids = _uids_after(client, last_uid)
         for window in _windows(uids):
@@ -148,8 +148,6 @@ class ImapSource:
         deadline = monotonic() + timeout.total_seconds()
         try:
             with self._connection() as client:
-                if self._has_news(client):
-                    return True
                 return self._idle(client, deadline) if client.has_capability("IDLE") else self._poll(client, deadline)
         finally:
             self._interrupted.clear()
@@ -187,10 +185,13 @@ class ImapSource:
         if client is not None:
             _shut(client)
 
-    def _select(self, client: IMAPClient) -> int:
-        """SELECT the mailbox; returns its UIDVALIDITY."""
-        self._uid_validity = int(client.select_folder(self.mailbox)[b"UIDVALIDITY"])
-        return self._uid_validity
+    def _select(self, client: IMAPClient) -> Cursor:
+        """SELECT the mailbox; returns how far it reaches now: the UID before UIDNEXT (which old servers do not tell)."""
+        selected = client.select_folder(self.mailbox)
+        self._uid_validity = int(_data_item(selected, b"UIDVALIDITY"))
+        uid_next = selected.get(b"UIDNEXT")
+        last_uid = max(_uids_after(client, 0), default=0) if uid_next is None else int(uid_next) - 1
+        return Cursor(self._uid_validity, last_uid)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -262,12 +263,19 @@ class ImapSource:
     def _has_news(self, client: IMAPClient) -> bool:
         """Whether there is mail beyond what `fetch` handed out; True before the first fetch.
 
-        Why NOOP: a SEARCH may answer from before the arrivals that it announces (RFC 3501, 5.2 and 7).
+        Why SELECT and not NOOP and SEARCH: a SEARCH may answer from before the arrival that its own reply announces,
+        and IDLE would not announce it again. After the snapshot of SELECT nothing is announced but to IDLE.
         """
-        if self._covered is None or self._covered.uid_validity != self._uid_validity:
-            return True
-        client.noop()
-        return bool(_uids_after(client, self._covered.last_uid))
+        while True:
+            reach, covered = self._select(client), self._covered
+            if covered is None or covered.uid_validity != reach.uid_validity:
+                return True
+            if reach.last_uid <= covered.last_uid:
+                return False
+            if _uids_after(client, covered.last_uid):
+                return True
+            # What came has gone again; look once more, because the SEARCH may have swallowed an announcement.
+            self._covered = reach
 
     def _idle(self, client: IMAPClient, deadline: float) -> bool:
         """IDLE in cycles of 1, 2, 4... seconds up to `idle_timeout`.
@@ -277,7 +285,11 @@ class ImapSource:
         """
         longest = self._settings.idle_timeout.total_seconds()
         cycle = min(_FIRST_IDLE_SECONDS, longest)
-        while not self._interrupted.is_set() and (left := deadline - monotonic()) > 0:
+        while not self._interrupted.is_set():
+            if self._has_news(client):
+                return True
+            if (left := deadline - monotonic()) <= 0:
+                return False
             client.idle()
             heard = self._listen(client, min(cycle, left))
             _, last = client.idle_done()
@@ -304,12 +316,13 @@ class ImapSource:
         return False
 
     def _poll(self, client: IMAPClient, deadline: float) -> bool:
-        """For servers without IDLE: SEARCH every 30 s."""
-        while (left := deadline - monotonic()) > 0:
-            if self._interrupted.wait(min(left, _POLL_SECONDS)):
-                return False
+        """For servers without IDLE: look every 30 s."""
+        while not self._interrupted.is_set():
             if self._has_news(client):
                 return True
+            if (left := deadline - monotonic()) <= 0:
+                return False
+            self._interrupted.wait(min(left, _POLL_SECONDS))
         return False
 
 
@@ -386,9 +399,9 @@ def _body(items: Mapping[int, Mapping[bytes, Any]], uid: int, key: bytes) -> byt
 
 
 def _data_item(item: Mapping[bytes, Any], key: bytes) -> Any:
-    """A data item that was asked for. Why not skip the message: the cursor would pass over it and the mail be lost."""
+    """What the server has to say. Why not skip the message: the cursor would pass over it and the mail be lost."""
     if key not in item:
-        raise ProtocolError(f"a FETCH response without {key.decode()}")
+        raise ProtocolError(f"a response without {key.decode()}")
     return item[key]
 
 

@@ -30,6 +30,7 @@ from aiosmtplib import (
     SMTPResponse,
     SMTPResponseException,
 )
+from aiosmtplib.email import quote_address
 
 from mailflow.core.message import OutboundMessage
 from mailflow.core.ports import Acceptance
@@ -78,6 +79,7 @@ class SmtpSubmission:
         self._account = account
         self._runner: asyncio.Runner | None = None
         self._client: SMTP | None = None
+        self._transport: asyncio.BaseTransport | None = None
         self._sent = 0
         self._used_at = 0.0
 
@@ -105,18 +107,19 @@ class SmtpSubmission:
         return Acceptance(reply.code, reply.message)
 
     async def _send_envelope(self, client: SMTP, message: OutboundMessage) -> None:
+        envelope = message.envelope
         try:
             options, encoding = _mail_parameters(client, message)
-            await client.mail(message.envelope.reverse_path, options=options, encoding=encoding)
-            await client.rcpt(message.envelope.forward_path, encoding=encoding)
+            await client.mail(_verbatim(envelope.reverse_path), options=options, encoding=encoding)
+            await client.rcpt(_verbatim(envelope.forward_path), encoding=encoding)
         except SMTPResponseException as error:
             if not _is_refusal(error.code):
-                client.close()
+                await self._abandon()
             raise self._refusal(error.code, error.message) from error
         except _LOST as error:
+            await self._abandon()
             raise TemporaryRefusal(f"{self._account.host}: lost before DATA: {_reason(error)}") from error
         except ValueError as error:
-            # A control character or a letter that the server cannot take, in an address.
             raise PermanentRefusal(f"not an address that {self._account.host} can take: {error}") from error
 
     async def _send_content(self, client: SMTP, message: OutboundMessage) -> SMTPResponse:
@@ -127,10 +130,10 @@ class SmtpSubmission:
                 return SMTPResponse(error.code, error.message)
             if _is_refusal(error.code):
                 raise self._refusal(error.code, error.message) from error
-            client.close()
+            await self._abandon()
             raise OutcomeUnknown(f"{self._account.host}: not a reply to DATA: {error.code} {error.message}") from error
         except _LOST as error:
-            client.close()
+            await self._abandon()
             raise OutcomeUnknown(f"{self._account.host}: lost after DATA began: {_reason(error)}") from error
 
     def _refusal(self, code: int, reply: str) -> SubmissionError | LoginRefused:
@@ -160,10 +163,10 @@ class SmtpSubmission:
                 await client.rset()
                 return client
         await self._hang_up()
-        self._client = await self._connect()
+        client = await self._connect()
         self._sent = 0
         self._used_at = monotonic()
-        return self._client
+        return client
 
     async def _connect(self) -> SMTP:
         account = self._account
@@ -178,43 +181,54 @@ class SmtpSubmission:
         try:
             client.tls_context = ssl.create_default_context(cafile=account.ca_file)
             await client.connect()
+            self._client, self._transport = client, client.transport
+            await client.ehlo()
             if account.username:
                 await _log_in(client, account)
-            elif client.is_ehlo_or_helo_needed:
-                await client.ehlo()
         except SMTPAuthenticationError as error:
-            client.close()
+            await self._hang_up()
             kind = LoginRefused if 500 <= error.code < 600 else ConnectionFailed
             raise kind(f"{account.username}@{account.host}: {error.code} {error.message}") from None
         except _LOST as error:
-            client.close()
+            await self._abandon()
             raise ConnectionFailed(f"{account.host}:{account.port}: {_reason(error)}") from error
         return client
 
     async def _hang_up(self) -> None:
         """QUIT, whatever comes of it."""
-        client, self._client = self._client, None
-        if client is None:
-            return
-        transport = client.transport
-        with suppress(*_LOST):
-            await client.quit(timeout=_QUIT_SECONDS)
-        client.close()
+        if self._client is not None and self._client.is_connected:
+            with suppress(*_LOST):
+                await self._client.quit(timeout=_QUIT_SECONDS)
+        await self._abandon()
+
+    async def _abandon(self) -> None:
+        """Let go of the connection without a word.
+
+        Why abort: closing a TLS transport waits for the server's close_notify, and so outlives the event loop.
+        """
+        transport, self._client, self._transport = self._transport, None, None
         if isinstance(transport, asyncio.WriteTransport):
-            # Why: a TLS transport that waits for the server's close_notify outlives the event loop.
             transport.abort()
             await asyncio.sleep(0)
 
 
 async def _log_in(client: SMTP, account: SmtpAccount) -> None:
-    if client.is_ehlo_or_helo_needed:
-        await client.ehlo()
     offered = client.server_auth_methods
     methods = {"plain": client.auth_plain, "login": client.auth_login, "cram-md5": client.auth_crammd5}
     log_in = next((method for name, method in methods.items() if name in offered), None)
     if log_in is None:
         raise SMTPException(f"offers no login that mailflow knows: {' '.join(offered) or 'none at all'}")
     await log_in(account.username, account.password)
+
+
+def _verbatim(path: str) -> str:
+    """`path`, if exactly this would go over the wire; else ValueError.
+
+    Why: aiosmtplib takes the address that it finds inside, so `x <b@c.example>` would silently go to b@c.example.
+    """
+    if quote_address(path) != f"<{path}>":
+        raise ValueError(f"{path!r} is not an address and nothing else")
+    return path
 
 
 def _mail_parameters(client: SMTP, message: OutboundMessage) -> tuple[list[str], str]:

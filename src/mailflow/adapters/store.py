@@ -116,12 +116,12 @@ class SqlStore:
     """Implements core.storage.Store."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     @contextmanager
     def unit(self) -> Iterator["SqlUnit"]:
         try:
-            with self._engine.begin() as connection:
+            with self.engine.begin() as connection:
                 yield SqlUnit(connection)
         except OperationalError as error:
             raise StoreError(f"the database refused: {error.orig}") from error
@@ -131,7 +131,7 @@ class SqlStore:
             return unit.key(name)
 
     def close(self) -> None:
-        self._engine.dispose()
+        self.engine.dispose()
 
 
 class SqlUnit:
@@ -637,7 +637,7 @@ class SqlUnit:
 
     def _run(self, statement: Any) -> int:
         """How many rows it changed."""
-        result = self._db.execute(statement)
+        result = self._db.execute(statement, execution_options={"preserve_rowcount": True})
         return result.rowcount if isinstance(result, CursorResult) else 0
 
     def _count(self, condition: Any) -> int:

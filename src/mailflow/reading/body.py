@@ -190,7 +190,9 @@ def _text_pieces(part: Message, content_type: str, found: _Found) -> list[Piece]
         text = _enriched(text)
     if "\nbegin " in f"\n{text}" and "\nend" in text:
         text, files = _without_uuencoded(text)
-        found.attachments += [(_described(name, "application/octet-stream", content, False), "") for name, content in files]
+        found.attachments += [
+            (_described(name, "application/octet-stream", content, False), "") for name, content in files
+        ]
     if "-----BEGIN PGP MESSAGE-----" in text:
         found.defect("encrypted", "The text is encrypted with PGP and cannot be read here.")
     return [Piece(text)]
@@ -202,7 +204,9 @@ def _charset(part: Message) -> str:
 
 def _plain(part: Message, data: bytes) -> str:
     text = decode(data, _charset(part)).replace("\r\n", "\n").replace("\r", "\n").replace("\f", "\n")
-    options = parameters(str(part.get("Content-Type", ""))) if "flowed" in str(part.get("Content-Type", "")).lower() else {}
+    options = (
+        parameters(str(part.get("Content-Type", ""))) if "flowed" in str(part.get("Content-Type", "")).lower() else {}
+    )
     if options.get("format", "").lower() == "flowed":
         text = _unflowed(text, options.get("delsp", "").lower() == "yes")
     return text.strip("\n")
@@ -325,30 +329,33 @@ def nested_source(part: Message) -> bytes:
     """The octets of the messages inside a message/* part, as near to what was sent as the parser kept them."""
     children = part.get_payload()
     nested = [child for child in children if isinstance(child, Message)] if isinstance(children, list) else []
-    cte = _transfer_encoding(part)
-    if cte in ("base64", "quoted-printable") and len(nested) == 1 and isinstance(nested[0].get_payload(), str):
-        return _DECODERS[cte](str(nested[0].get_payload()).encode("utf-8", "surrogateescape"))
+    if _transfer_encoding(part) == "base64" and len(nested) == 1 and not nested[0].is_multipart():
+        return _from_base64(str(nested[0].get_payload()).encode("ascii", "replace"))
     return b"\n".join(_source(child, 0) for child in nested)
 
 
 def _source(message: Message, depth: int) -> bytes:
     head = "".join(f"{name}: {value}\n" for name, value in message.raw_items()) + "\n"
+    source = head.encode("utf-8", "surrogateescape")
     payload = message.get_payload()
-    body = head.encode("utf-8", "surrogateescape")
     if not isinstance(payload, list):
-        return body + str(payload or "").encode("utf-8", "surrogateescape")
+        return source + (str(payload).encode("utf-8", "replace") if payload else b"")
     if depth >= MAX_PART_DEPTH:
-        return body
-    boundary = b"--" + (message.get_boundary() or "").encode("utf-8", "replace")
+        return source
     parts = [_source(child, depth + 1) for child in payload if isinstance(child, Message)]
     if message.get_content_maintype() != "multipart":
-        return body + b"\n".join(parts)
-    return body + b"".join(boundary + b"\n" + part + b"\n" for part in parts) + boundary + b"--\n"
+        return source + b"\n".join(parts)
+    boundary = b"--" + (message.get_boundary() or "").encode("utf-8", "replace")
+    return source + b"".join(boundary + b"\n" + part + b"\n" for part in parts) + boundary + b"--\n"
 
 
 _ENCODING_NAME = re.compile(r"[a-z0-9-]+")
 _ENCODING_ALIASES = {"x-uue": "x-uuencode", "uue": "x-uuencode", "uuencode": "x-uuencode", "qp": "quoted-printable"}
-_ENCODING_ALIASES |= {"quoted-printible": "quoted-printable", "quotedprintable": "quoted-printable", "base-64": "base64"}
+_ENCODING_ALIASES |= {
+    "quoted-printible": "quoted-printable",
+    "quotedprintable": "quoted-printable",
+    "base-64": "base64",
+}
 
 
 def _transfer_encoding(part: Message) -> str:
@@ -359,12 +366,15 @@ def _transfer_encoding(part: Message) -> str:
 
 def decoded_payload(part: Message) -> bytes:
     """The octets of a leaf, its Content-Transfer-Encoding undone as far as it goes; b'' for a multipart. Total."""
-    payload = part.get_payload()
-    if not isinstance(payload, str):
+    if part.is_multipart():
         return b""
-    data = payload.encode("utf-8", "surrogateescape")
-    decoder = _DECODERS.get(_transfer_encoding(part))
-    return decoder(data) if decoder else data
+    encoding = _transfer_encoding(part)
+    if encoding in _DECODERS:
+        return _DECODERS[encoding](str(part.get_payload()).encode("ascii", "replace"))
+    data = part.get_payload(decode=True)
+    octets = data if isinstance(data, bytes) else b""
+    is_decoded = str(part.get("Content-Transfer-Encoding", "")).lower() == "quoted-printable"
+    return binascii.a2b_qp(octets) if encoding == "quoted-printable" and not is_decoded else octets
 
 
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=\s]+")
@@ -391,10 +401,6 @@ def _padded_base64(data: bytes) -> bytes:
         return binascii.a2b_base64(packed[: len(packed) // 4 * 4])
 
 
-def _from_quoted_printable(data: bytes) -> bytes:
-    return binascii.a2b_qp(data)
-
-
 def _from_uuencode(data: bytes) -> bytes:
     lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
     begin = next((number for number, line in enumerate(lines) if line.startswith("begin ")), -1)
@@ -402,4 +408,4 @@ def _from_uuencode(data: bytes) -> bytes:
     return _uu_decoded(lines[begin + 1 : end])
 
 
-_DECODERS = {"base64": _from_base64, "quoted-printable": _from_quoted_printable, "x-uuencode": _from_uuencode}
+_DECODERS = {"base64": _from_base64, "x-uuencode": _from_uuencode}

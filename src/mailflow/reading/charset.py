@@ -73,7 +73,7 @@ _ISO_2022_ESCAPE = re.compile(rb"\x1b(\$[B@]|\$\([A-Z]|\([BJI]|\$\)[A-Z])")
 
 def clean(text: str) -> str:
     """`text` without C0 controls (tab and line ends stay); a lone surrogate becomes U+FFFD."""
-    if not _UNSTORABLE.search(text):
+    if text.isprintable() or not _UNSTORABLE.search(text):
         return text
     return _UNSTORABLE.sub(lambda found: "\ufffd" if found[0] >= "\ud800" else "", text)
 
@@ -93,13 +93,10 @@ def _decode(data: bytes, codec: str) -> str:
     if data.isascii():
         return _decode_ascii(data, codec)
     unicode = _strict(data, "utf-8")
-    if unicode is not None and not (codec in _CJK and _is_accidental_utf8(unicode)):
+    labelled = _strict(data, codec or "cp1252") if unicode is None or codec in _CJK else None
+    if unicode is not None and (labelled is None or not _is_accidental_utf8(unicode)):
         return unicode
-    for attempt in (codec, "cp1252" if codec in ("", "cp1252") else ""):
-        text = _strict(data, attempt) if attempt else None
-        if text is not None:
-            return text
-    return _with_replacements(data, codec)
+    return _with_replacements(data, codec) if labelled is None else labelled
 
 
 def _decode_ascii(data: bytes, codec: str) -> str:

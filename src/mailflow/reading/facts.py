@@ -1,10 +1,10 @@
-"""Facts that can be read from a mail alone: what is attached, who else reads it, and what no automatic answer may overlook.
+"""Facts that can be read from a mail alone: attachments, readers, and words that no automatic answer may overlook.
 
-They are safety rails in front of a statistical model: a fact holds a mail for a person (labels.md's "review always").
-Rule for the textual ones: precision first. A cue counts only where the sender says that it is so: not behind a negation ("this
-is not a complaint"), not behind a condition ("if it fails"), not in a question how it is done ("how do I escalate?").
-Why: a rail that fires on mere mention ("legal entity name", "security team") holds half of all mail, and then nobody trusts it.
-`instructs_machine` knows no such excuse: an order to the machine is one even where it is denied.
+They are safety rails in front of a statistical model: such a fact holds a mail for a person (R6, D6, D8, A14, A30).
+Rule for what the text says: precision first. A cue counts only where the sender says that it is so: not behind a
+negation ("this is not a complaint"), not in a condition ("if it fails"), not in a question how ("how do I escalate?").
+Why: a rail that fires on mere mention ("legal entity name", "security team") holds half of all mail, and then nobody
+trusts it. `instructs_machine` knows no such excuse: an order to the machine is one even where it is conditional.
 """
 
 import re
@@ -16,7 +16,7 @@ from mailflow.reading.sender import Desk, is_free_mail
 
 
 def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
-    """The members of core.playbook.FACTS that hold for `message`; `is_follow_up` needs the store and is not among them."""
+    """The members of core.playbook.FACTS that hold for `message`, less `is_follow_up`, which only the store knows."""
     table = {
         "has_attachment": any(map(is_content, message.attachments)),
         "has_deliverable": any(map(is_deliverable, message.attachments)),
@@ -29,40 +29,47 @@ def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
 
 # Attachments (D6)
 
-_SIGNATURES = re.compile(
-    r"application/(?:x-)?pkcs7-signature|application/pgp-(?:signature|keys)|text/(?:x-)?vcard|text/directory", re.IGNORECASE
+
+def _names(*alternatives: str) -> re.Pattern[str]:
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+_SIGNATURE_TYPES = _names(
+    r"application/(?:x-)?pkcs7-signature", r"application/pgp-(?:signature|keys)", r"text/(?:x-)?vcard", "text/directory"
 )
-_SIGNATURE_NAMES = re.compile(r"smime\.p7s|signature\.asc|openpgp_signature(?:\.asc)?|0x[0-9a-f]+\.asc|.*\.(?:vcf|p7s)", re.IGNORECASE)
-_DOCUMENT_NAMES = re.compile(
-    r".*\.(?:pdf|docx?|docm|dotx?|rtf|od[tsp]|pages|numbers|xls[xmb]?|csv|tsv|pptx?|zip|7z|rar|t?gz|eml|msg|tiff?|xml|xps|p7m|edi)",
-    re.IGNORECASE | re.DOTALL,
+_SIGNATURE_NAMES = _names(r".*\.(?:vcf|p7s)", r"(?:openpgp_)?signature(?:\.asc)?", r"(?:openpgp_)?0x[0-9a-f]+\.asc")
+_DOCUMENT_NAMES = _names(
+    r".*\.(?:pdf|docx?|docm|dotx?|rtf|od[tsp]|pages|numbers|xls[xmb]?|csv|tsv|pptx?|xps|tiff?)",
+    r".*\.(?:zip|7z|rar|t?gz|eml|msg|p7m|xml|edi)",
 )
-_DOCUMENT_TYPES = re.compile(
-    r"application/(?:pdf|msword|rtf|zip|x-zip-compressed|x-7z-compressed|vnd\.rar|x-rar-compressed|gzip|xml|edi-?\w+|vnd\.ms-(?:excel|powerpoint|outlook|word)\b.*"
-    r"|vnd\.openxmlformats-officedocument\..*|vnd\.oasis\.opendocument\..*|vnd\.apple\.(?:pages|numbers))|text/(?:csv|rtf|xml)|image/tiff|message/(?:rfc822|global)",
-    re.IGNORECASE,
+_DOCUMENT_TYPES = _names(
+    r"application/(?:pdf|msword|rtf|xml|edi-?\w+|(?:x-)?(?:zip|gzip|7z|rar)(?:-compressed)?|vnd\.rar)\b",
+    r"application/vnd\.(?:ms-(?:excel|powerpoint|outlook|word)|openxmlformats-officedocument|oasis\.opendocument)\b",
+    r"application/vnd\.apple\.(?:pages|numbers)",
+    r"text/(?:csv|rtf|xml)|image/tiff|message/(?:rfc822|global)",
 )
-_DELIVERABLE_WORDS = re.compile(
-    r"(?<![a-z])(?:po|p\.o\.|purchase|order|invoice|sow|statement of work|proof|poe|quote|quotation|contract|agreement|remittance|receipt"
-    r"|bestellung|auftrag|rechnung|vertrag|angebot|(?:bon de )?commande|facture|contrat|devis|pedido|orden de compra|factura|contrato|fatura|ordine|fattura|contratto"
-    r"|inkooporder|bestelling|factuur|zamowienie|zamówienie|faktura|umowa)(?![a-z])|注文書|発注書|請求書|契約書|见积|発注",
-    re.IGNORECASE,
+_DELIVERABLE_WORDS = _names(
+    r"(?<![^\W_])(?:po|p o|purchase|order|invoice|sow|statement of work|proof|poe|quote|quotation|contract|agreement"
+    r"|receipt"
+    r"|bestellung|auftrag|rechnung|vertrag|angebot|commande|facture|contrat|devis|pedido|orden|factura|contrato|fatura"
+    r"|ordine|fattura|contratto|inkooporder|bestelling|factuur|zamówienie|zamowienie|faktura|umowa)(?![^\W_])",
+    "注文書|発注書|請求書|契約書|見積",
 )
-_SCREENSHOT = re.compile(
-    r"screen[\s_-]?(?:shot|grab|cap)|bildschirmfoto|capture|captura|schermata|schermafbeelding|zrzut|snip|スクリーンショット", re.IGNORECASE
+_SCREENSHOT = _names(
+    r"screen[\s_-]?(?:shot|grab|cap)|bildschirmfoto|captur[ea]|schermata|schermafbeelding|zrzut|snip|スクリーンショット"
 )
 
 
 def is_content(attachment: Attachment) -> bool:
     """Whether a person attached it: no signature picture, business card or cryptographic signature."""
-    if _SIGNATURES.match(attachment.content_type) or _SIGNATURE_NAMES.fullmatch(attachment.filename):
+    if _SIGNATURE_TYPES.match(attachment.content_type) or _SIGNATURE_NAMES.fullmatch(attachment.filename):
         return False
     is_picture = attachment.content_type.lower().startswith("image/")
     return not (attachment.is_inline and is_picture) or bool(_SCREENSHOT.search(attachment.filename))
 
 
 def is_deliverable(attachment: Attachment) -> bool:
-    """Whether it is, or may contain, a document that a person must see: an order, an invoice, a statement of work, a proof."""
+    """Whether it is, or may hold, a document for a person: an order, an invoice, a statement of work, a proof."""
     if not is_content(attachment) or _SCREENSHOT.search(attachment.filename):
         return False
     if _DOCUMENT_NAMES.fullmatch(attachment.filename.strip()) or _DOCUMENT_TYPES.match(attachment.content_type):
@@ -80,7 +87,7 @@ def _others(message: InboundMessage, desk: Desk) -> set[str]:
 
 
 def is_mixed(message: InboundMessage, desk: Desk) -> bool:
-    """Whether people of ours and strangers read along: both among To and Cc, or a stranger beside an author who says he is ours.
+    """Whether people of ours and strangers read along: both among To and Cc, or strangers beside an author of ours.
 
     A stranger who writes with one of ours in Cc is not mixed: the answer goes to the stranger and is fit for both.
     """
@@ -101,53 +108,57 @@ def _spoken(message: InboundMessage) -> str:
 
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
-_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+|(?<=[。！？])|\n\s*\n|\n\s*(?=[-*•\d])")
-_LONGEST_TEXT = 50_000
+_SENTENCE_END = re.compile(r"(?<=[.!?。！？])\s+(?!\d)|(?<=[。！？])|\n\s*\n|\n\s*(?=[-*•])")
+_LONGEST_TEXT = 20_000
 
 
 def textual(text: str) -> frozenset[str]:
-    """The facts that the words of `text` state."""
+    """The facts that the words of `text` state; of a very long one, its beginning."""
     plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST_TEXT])).replace("’", "'")
-    facts = {fact for sentence in _sentences(plain) for fact, cues in CUES.items() if _states(sentence, cues)}
-    return frozenset(facts | ({"instructs_machine"} if MACHINE_ORDERS.search(plain) else set()))
+    facts: set[str] = set()
+    for sentence in _sentences(plain):
+        facts |= {fact for fact, cues in CUES.items() if _states(sentence, fact, cues)}
+        if MACHINE_ORDERS.search(sentence):
+            facts.add("instructs_machine")
+    return frozenset(facts)
 
 
 def _sentences(text: str) -> Iterator[str]:
-    for sentence in _SENTENCE_END.split(text):
-        squeezed = " ".join(sentence.split())
-        if squeezed:
-            yield squeezed
+    squeezed = (" ".join(sentence.split()) for sentence in _SENTENCE_END.split(text))
+    return (sentence for sentence in squeezed if sentence)
 
 
 _CONDITION = re.compile(
-    r"\b(?:if|unless|whether|in case|in the event|should (?:it|this|that|we|i|they)|would|when(?:ever)?|suppose|falls|wenn|sollte[n]?|ob|si|en cas|lorsque|"
-    r"au cas où|en caso|cuando|se|caso|quando|qualora|als|indien|mocht|jeśli|jeżeli|gdyby|w przypadku)\b(?:(?!\b(?:but|aber|mais|pero|mas|ma|maar|ale)\b)[^;:—])*$",
+    r"\b(?:if|unless|whether|in case|in the event|should (?:it|this|that|we|i|they)|suppose"
+    r"|would(?! like| appreciate| be \w+ful)|falls|wenn|sollten?|ob|würden?(?! gern)|si|s'il|en cas|au cas où|en caso|caso|qualora"
+    r"|se (?:il|la|lo|non|não|o|a)|als|indien|mocht|jeśli|jeżeli|gdyby|w przypadku)\b[^,;:—]*$",
     re.IGNORECASE,
 )
+"""It reaches to the next comma: in "if not, we will sue" the threat stands."""
 _NEGATION = re.compile(
-    r"(?:\b(?:not|no|never|without|nor|neither|isn't|aren't|don't|doesn't|didn't|won't|haven't|hasn't|kein\w*|nicht|nie|niemals|ohne|pas|jamais|sans|aucun\w*|sin|nunca|ningun\w*"
-    r"|não|sem|nenhum\w*|non|senza|nessun\w*|niet|geen|nooit|zonder|bez|żadn\w*)\b)(?:\s+[\w'-]+){0,3}\W*$",
+    r"(?:\b(?:not|no|nor|neither|without|\w+n't|kein\w*|nicht|ohne|pas|sans|aucun\w*|sin|nunca|ningun\w*|não|sem"
+    r"|nenhum\w*|non|senza|nessun\w*|niet|geen|zonder|nie|bez|żadn\w*)\b)(?:\s+[\w'-]+){0,3}\W*$",
     re.IGNORECASE,
 )
-_HOW_TO = re.compile(
-    r"\b(?:how (?:do|does|can|could|should|would|to|are|is)|what (?:is|are|happens)|where (?:do|can|should)|who (?:do|can|should)|wie (?:kann|können|soll|geht|werden|wird)|comment|cómo|como (?:posso|faço|se)"
-    r"|come (?:posso|si)|hoe (?:kan|kunnen|moet)|jak (?:mogę|można|zgłosić))\b[^,;:]*$",
+_HOW = re.compile(
+    r"\b(?:how (?:do|does|can|could|should|would|to|are|is)|what happens|(?:where|who) (?:do|can|should)"
+    r"|wie (?:kann|können|soll|geht|werden|wird)|comment|cómo|como (?:posso|faço|se)|come (?:posso|si)"
+    r"|hoe (?:kan|kunnen|moet)|jak (?:mogę|można))\b[^,;:]*$",
     re.IGNORECASE,
 )
+_ASKED_IN_EARNEST = frozenset({"privacy", "security", "legal", "money_paid"})
+"""Who asks how to report a hole or to have data deleted wants just that."""
 
 
-def _states(sentence: str, cues: re.Pattern[str]) -> bool:
-    return any(not _is_excused(sentence[: found.start()]) for found in cues.finditer(sentence))
+def _states(sentence: str, fact: str, cues: re.Pattern[str]) -> bool:
+    excuses = (_CONDITION, _NEGATION) if fact in _ASKED_IN_EARNEST else (_CONDITION, _NEGATION, _HOW)
+    befores = (sentence[: found.start()] for found in cues.finditer(sentence))
+    return any(not any(excuse.search(before) for excuse in excuses) for before in befores)
 
 
-def _is_excused(before: str) -> bool:
-    """Whether what stands before a cue takes it back: a condition, a negation, a question how."""
-    return any(guard.search(before) for guard in (_CONDITION, _NEGATION, _HOW_TO))
-
-
-# The cue tables: one cue a line. A line is a regular expression over one sentence with single blanks in it, tested without
-# regard to case and between word boundaries (not after `~`, for scripts without blanks); `...` is a gap of at most 60
-# characters, <NAME> a word list from _LISTS.
+# The cue tables: one cue a line, or several between free-standing bars. A cue is a regular expression over one sentence
+# with single blanks, without regard to case and between word boundaries (after `~` without them, for scripts without blanks).
+# `...` is a gap of at most 60 characters, <NAME> a list of _LISTS; a line that ends with a backslash goes on.
 
 _LISTS = {
     "PATH": "(portal|form|link|button|page|icon|tab|steps?|instructions?|path|sign[- ]?up|registration|log-?in|reset|guide|url)",
@@ -168,20 +179,27 @@ _LISTS = {
 
 _CUE_TABLES = {
     "tried_and_failed": r"""
-        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(fails?|failed|errors?|nothing)
-        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(not|n't|no luck|still|never|rejected)
-        already (tried|done|did|followed|used) (that|this|it|so|both|all of|these|those|what you|your|the (same|<PATH>))
+        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(fails?|failed|\
+            errors?|nothing)
+        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(not|n't|no \
+            luck|still|never|rejected)
+        already (tried|done|did|followed|used) (that|this|it|so|both|all of|these|those|what you|your|the (same|\
+            <PATH>))
         (i|we)( have|'ve)? tried (that|this|it|both|your (steps|link|suggestion|instructions))
-        <PATH>( [\w-]+){0,3} (did|does|do|is|was|are)(n't| not|nt) (work|help|load|open|respond|accept|let|go through)\w*
+        <PATH>( [\w-]+){0,3} (did|does|do|is|was|are)(n't| not|nt) (work|help|load|open|respond|accept|let|go \
+            through)\w*
         <PATH>( [\w-]+){0,3} keeps? (failing|rejecting|giving|returning|saying|showing)
-        <PATH>( [\w-]+){0,3} (gives?|gave|returns?|returned|shows?|showed|throws?|ends? (in|with))( me| us)?( only)? an? ([\w-]+ ){0,2}error
+        <PATH>( [\w-]+){0,3} (gives?|gave|returns?|returned|shows?|showed|throws?|ends? (in|with))( me| us)?( \
+            only)? an? ([\w-]+ ){0,2}error
         <PATH>( [\w-]+){0,3} (times? out|timed out|fails? with|failed (again|twice|with)|leads? nowhere)
         to no avail | still the same (error|problem|issue) | tried (several|many|multiple|three|four|five) times
         (habe|haben)...(schon|bereits)...(versucht|probiert|ausprobiert|befolgt)
         <FORMULAR>( \w+){0,3} (funktioniert|funktionierte|geht|ging|klappt|lädt)( \w+){0,2} nicht
         (j'ai|nous avons) déjà (essayé|suivi|tenté) | <LIEN>( \w+){0,3} ne (fonctionne|marche)( \w+)? pas
-        ya (lo )?(he|hemos) (intentado|probado|seguido) | ya (intenté|intentamos|probé|probamos) | <LIEN>( \w+){0,3} n[oã]o? funcion(a|ó|ou)
-        já (tentei|tentamos|segui|seguimos) | (ho|abbiamo) già (provato|tentato|seguito) | <LIEN>( \w+){0,3} non funziona
+        ya (lo )?(he|hemos) (intentado|probado|seguido) | ya (intenté|intentamos|probé|probamos)
+        <LIEN>( \w+){0,3} n[oã]o? funcion(a|ó|ou)
+        já (tentei|tentamos|segui|seguimos) | (ho|abbiamo) già (provato|tentato|seguito)
+        <LIEN>( \w+){0,3} non funziona
         (al|reeds) geprobeerd | (link|formulier|portaal|pagina)( \w+){0,2} werkte?( \w+){0,2} niet
         już (s?próbowa\w+) | (link|formularz|portal|strona)( \w+){0,2} nie działa
         ~(試し|やってみ)(まし)?た(が|けど|のですが|ところ)
@@ -192,123 +210,194 @@ _CUE_TABLES = {
         already (submitted|filed|filled (out|in)|applied|requested)...<ASKED>
         status (of|on|for) (my|our|the|this|that)( [\w-]+){0,3} <ASKED>
         any (update|news|progress) (on|about|regarding) (my|our|the|this)( [\w-]+){0,3} <ASKED>
-        what (happened|became|has become) (to|of|with) (my|our|the)( [\w-]+){0,3} <ASKED> | follow(ing)? up on (my|our)( [\w-]+){0,3} <ASKED>
-        (have|has|'ve|did)(n't| not| never| yet to)( yet)? (heard?|received?|got|gotten|had|get)( from you)? (back|anything|<ANSWER>)
+        what (happened|became|has become) (to|of|with) (my|our|the)( [\w-]+){0,3} <ASKED>
+        follow(ing)? up on (my|our)( [\w-]+){0,3} <ASKED>
+        (have|has|'ve|did)(n't| not| never| yet to)( yet)? (heard?|received?|got|gotten|had|get)( from you)? (back|\
+            anything|<ANSWER>)
         still (waiting for|waiting on|awaiting) <ANSWER>
-        no (reply|response|answer|credentials|confirmation|news)( [\w-]+){0,2} (came|arrived|received|since|so far|yet|until now)
+        no (reply|response|answer|credentials|confirmation|news)( [\w-]+){0,2} (came|arrived|received|since|so far|\
+            yet|until now)
         (antrag|formular|anfrage|registrierung|bestellung|bewerbung)...(eingereicht|ausgefüllt|abgeschickt|gestellt)
         (status|stand) (meine[rs]|unsere[rs]|der|des) (antrag|anfrage|registrierung|bestellung)\w*
         (noch|immer noch|bisher) keine (antwort|rückmeldung|zugangsdaten|bestätigung)
         (j'ai|nous avons) (déjà )?(soumis|envoyé|rempli|déposé)...(il y a|semaine|jours|depuis|mais)
         où en est (ma|notre) (demande|commande|inscription) | (toujours|encore) (pas|aucune)( \w+){0,3} réponse
-        (envi(é|amos)|enviado|complet(é|amos))...(solicitud|formulario)...(hace|semana|días|pero) | estado de (mi|nuestra) (solicitud|pedido)
+        (envi(é|amos)|enviado|complet(é|amos))...(solicitud|formulario)...(hace|semana|días|pero)
+        estado de (mi|nuestra) (solicitud|pedido)
         (aún|todavía) no (he|hemos) recibido | ainda não (recebi|recebemos) | status d[ao] (minha|nossa|meu|nosso)
         (envi(ei|amos)|preench(i|emos))...(formulário|solicitação|pedido)...(há|semana|dias|mas)
-        (ho|abbiamo) (già )?(inviato|compilato)...(modulo|richiesta)...(fa|settiman\w+|giorni|ma) | non (ho|abbiamo) ancora ricevuto
-        (formulier|aanvraag)...(ingediend|ingevuld|verstuurd) | nog (steeds )?geen (antwoord|reactie) | status van (mijn|onze) aanvraag
+        (ho|abbiamo) (già )?(inviato|compilato)...(modulo|richiesta)...(fa|settiman\w+|giorni|ma)
+        non (ho|abbiamo) ancora ricevuto
+        (formulier|aanvraag)...(ingediend|ingevuld|verstuurd) | nog (steeds )?geen (antwoord|reactie)
+        status van (mijn|onze) aanvraag
         (złoży|wysła|wypełni)\w+...(formularz|wniosek|zgłoszenie) | status (mojego|naszego) (wniosku|zgłoszenia)
         ~(申請|申込|フォーム).{0,20}(しましたが|済みですが|したのですが)|まだ.{0,10}(返信|返事|回答|連絡).{0,4}(ない|ありません)
     """,
     "escalation": r"""
-        unacceptable | outrageous | disgrace(ful)? | ridiculous | appalling | a (bad )?joke | incompeten(t|ce) | furious | angry | fed up
-        (very|extremely|really|deeply|so|increasingly|highly|beyond) (disappoint|frustrat|upset|unhapp|annoy|dissatisf)\w+
+        unacceptable | outrageous | disgrace(ful)? | ridiculous | appalling | a (bad )?joke | incompeten(t|ce)
+        furious | angry | fed up
+        (very|extremely|really|deeply|so|increasingly|highly|beyond) (disappoint|frustrat|upset|unhapp|annoy|\
+            dissatisf)\w+
         (losing|lost|out of) (my |our |all )?patience | waste of (my|our) time
-        (formal|official|file|filing|lodge|make|making|raise|raising) (a |an |my |our )?(formal |official )?complaint | this is (a|my) complaint
+        (formal|official|file|filing|lodge|make|making|raise|raising) (a |an |my |our )?(formal |official )?complaint
+        this is (a|my) complaint
         (want|wish|would like|like) to complain | this is an escalation
-        (please|must|will|shall|going to|have to|need to|want to|am|i'm|are) (now )?escalat(e|ing) | escalat(e|ed|ing) (this|it) (to|with|further)
-        (third|fourth|fifth|3rd|4th|5th|tenth|umpteenth) (time|e-?mail|mail|reminder|attempt) | (final|last) (warning|reminder)
+        (please|must|will|shall|going to|have to|need to|want to|am|i'm|are) (now )?escalat(e|ing)
+        escalat(e|ed|ing) (this|it) (to|with|further)
+        (third|fourth|fifth|3rd|4th|5th|tenth|umpteenth) (time|e-?mail|mail|reminder|attempt)
+        (final|last) (warning|reminder)
         (speak|talk) (to|with) (your|a|the) (manager|supervisor|director|boss)
-        nobody (ever )?(answers|replies|responds|helps|cares|has (answered|replied|responded)) | (ignored|ignoring) (us|me|my|our)
-        (we|i) (will|shall|are going to|am going to) (leave|terminate|go public|cancel (our|the) (partnership|contract|agreement))
-        inakzeptabel | unzumutbar | unverschämt\w* | frechheit | nicht (akzeptabel|hinnehmbar) | zum (dritten|vierten|wiederholten) mal
-        (sehr|äußerst|extrem|wirklich) (enttäuscht|verärgert|unzufrieden|frustriert|wütend) | eskaliere?n? | (dritte|letzte) (mahnung|erinnerung)
-        inacceptable | inadmissible | scandaleux | (très|extrêmement|vraiment) (déçue?s?|mécontente?s?|frustrée?s?) | (troisième|énième) (fois|relance)
-        inaceptable | inadmisible | vergonzoso | (muy|sumamente) (decepcionad|molest|frustrad|insatisfech)\w+ | (tercera|cuarta) vez
-        inaceitável | vergonhoso | (muito|extremamente) (decepcionad|desapontad|frustrad|insatisfeit)\w+ | (queja|reclamación|reclamação) formal
-        inaccettabile | vergognoso | (molto|estremamente) (delus|arrabbiat|insoddisfatt)\w | (terza|quarta|terceira) (volta|vez) | reclamo formale
-        onacceptabel | schandalig | belachelijk | (zeer|erg|heel) (teleurgesteld|ontevreden|boos) | voor de (derde|vierde) keer
-        niedopuszczalne | skandaliczn\w+ | nie do przyjęcia | bardzo (rozczarowan|niezadowolon)\w+ | po raz (trzeci|czwarty|kolejny)
+        nobody (ever )?(answers|replies|responds|helps|cares|has (answered|replied|responded))
+        (ignored|ignoring) (us|me|my|our)
+        (we|i) (will|shall|are going to|am going to) (leave|terminate|go public|cancel (our|the) (partnership|\
+            contract|agreement))
+        inakzeptabel | unzumutbar | unverschämt\w* | frechheit | nicht (akzeptabel|hinnehmbar)
+        zum (dritten|vierten|wiederholten) mal
+        (sehr|äußerst|extrem|wirklich) (enttäuscht|verärgert|unzufrieden|frustriert|wütend) | eskaliere?n?
+        (dritte|letzte) (mahnung|erinnerung)
+        inacceptable | inadmissible | scandaleux | (très|extrêmement|vraiment) (déçue?s?|mécontente?s?|frustrée?s?)
+        (troisième|énième) (fois|relance)
+        inaceptable | inadmisible | vergonzoso | (muy|sumamente) (decepcionad|molest|frustrad|insatisfech)\w+
+        (tercera|cuarta) vez
+        inaceitável | vergonhoso | (muito|extremamente) (decepcionad|desapontad|frustrad|insatisfeit)\w+
+        (queja|reclamación|reclamação) formal
+        inaccettabile | vergognoso | (molto|estremamente) (delus|arrabbiat|insoddisfatt)\w
+        (terza|quarta|terceira) (volta|vez) | reclamo formale
+        onacceptabel | schandalig | belachelijk | (zeer|erg|heel) (teleurgesteld|ontevreden|boos)
+        voor de (derde|vierde) keer
+        niedopuszczalne | skandaliczn\w+ | nie do przyjęcia | bardzo (rozczarowan|niezadowolon)\w+
+        po raz (trzeci|czwarty|kolejny)
         ~受け入れられません|納得(でき|いき)ません|大変(遺憾|不満)|責任者を
     """,
     "legal": r"""
-        legal (action|steps|proceedings|remedies) | law ?suit | cease[- ]and[- ]desist | subpoena | court order | (sue|suing) (you|your|gitlab)
+        legal (action|steps|proceedings|remedies) | law ?suit | cease[- ]and[- ]desist | subpoena | court order
+        (sue|suing) (you|your|gitlab)
         (take|see) you (to|in) court | (notice|letter) of (breach|termination|default|claim|dispute) | in breach of
-        breach of (the |our |this |your )?(contract|agreement|terms) | (claim|claiming|liable for|seek|pay) (any |the |for )?damages
-        (our|my|the) <LAWYER>( [\w-]+){0,2} will (contact|write|get|take|send|follow|pursue|be in touch) | <LAWYER> ha(s|ve) been (instructed|informed)
+        breach of (the |our |this |your )?(contract|agreement|terms)
+        (claim|claiming|liable for|seek|pay) (any |the |for )?damages
+        (our|my|the) <LAWYER>( [\w-]+){0,2} will (contact|write|get|take|send|follow|pursue|be in touch)
+        <LAWYER> ha(s|ve) been (instructed|informed)
         (instruct|instructed|involve|engage|inform)( \w+){0,2} (our|my|a) <LAWYER> | (contract|legal) dispute
-        (trade ?mark|copyright|patent|ip) infringement | infring(es|ing|ed) (on )?(our|my) | terminate (the|our) (partner(ship)? )?(agreement|contract)
-        rechtliche schritte | anwalt (einschalten|beauftragen|beauftragt) | (klage einreichen|verklagen|abmahnung|vertragsbruch|schadens?ersatz)
-        action en justice | poursuites judiciaires | mise en demeure | porter plainte | (saisir|saisi) notre avocat | dommages(-| et )intérêts
+        (trade ?mark|copyright|patent|ip) infringement | infring(es|ing|ed) (on )?(our|my)
+        terminate (the|our) (partner(ship)? )?(agreement|contract)
+        rechtliche schritte | anwalt (einschalten|beauftragen|beauftragt)
+        (klage einreichen|verklagen|abmahnung|vertragsbruch|schadens?ersatz)
+        action en justice | poursuites judiciaires | mise en demeure | porter plainte | (saisir|saisi) notre avocat
+        dommages(-| et )intérêts
         acciones? legal(es)? | demandarlos | incumplimiento del? contrato | daños y perjuicios | burofax
-        ação judicial | medidas (judiciais|legais|legales) | quebra de contrato | perdas e danos | notificação extrajudicial
+        ação judicial | medidas (judiciais|legais|legales) | quebra de contrato | perdas e danos
+        notificação extrajudicial
         azion[ei] legal[ei] | vie legali | diffida | inadempimento contrattuale | risarcimento
-        juridische stappen | ingebrekestelling | contractbreuk | schadevergoeding | kroki prawne | pozew | naruszeni[ae] umowy | odszkodowani[ea]
+        juridische stappen | ingebrekestelling | contractbreuk | schadevergoeding | kroki prawne | pozew
+        naruszeni[ae] umowy | odszkodowani[ea]
         ~法的(措置|手段)|訴訟|弁護士を通|契約違反|損害賠償
     """,
     "privacy": r"""
-        (delete|erase|destroy) (all )?(of )?(my|our|his|her|their|any) (personal )?(data|information|details) | remove (all )?my personal (data|information)
+        (delete|erase|destroy) (all )?(of )?(my|our|his|her|their|any) (personal )?(data|information|details)
+        remove (all )?my personal (data|information)
         right to (be forgotten|erasure|rectification) | (data )?subject access request | data subject request | dsar
-        <LAW>( [\w-]+){0,4} (request|erasure|deletion|complaint|violation|breach|auskunft|löschung|anfrage|demande|solicitud|pedido|richiesta|verzoek)
-        (request|erasure|deletion|complaint|auskunft|löschung)( [\w-]+){0,4} <LAW> | art(icle|ikel|\.)? ?(15|16|17|18|20|21)( \w+){0,2} <LAW>
+        <LAW>( [\w-]+){0,4} (request|erasure|deletion|complaint|violation|breach|auskunft|löschung|anfrage|demande|\
+            solicitud|pedido|richiesta|verzoek)
+        (request|erasure|deletion|complaint|auskunft|löschung)( [\w-]+){0,4} <LAW>
+        art(icle|ikel|\.)? ?(15|16|17|18|20|21)( \w+){0,2} <LAW>
         copy of (all )?(of )?(my|the) personal (data|information) | withdraw (my|our) consent | data breach
         (personal data|data protection|privacy) (breach|violation|complaint|incident|request)
-        (personenbezogenen?|meine|unsere) daten( \w+){0,3} (löschen|gelöscht|herausgeben) | (löschung|auskunft)( \w+){0,3} (meiner|personenbezogenen?) daten
+        (personenbezogenen?|meine|unsere) daten( \w+){0,3} (löschen|gelöscht|herausgeben)
+        (löschung|auskunft)( \w+){0,3} (meiner|personenbezogenen?) daten
         datenschutz(verletzung|vorfall|beschwerde|anfrage|verstoß) | datenpanne
         (supprimer|supprimez|effacer|effacez) (toutes )?(mes|nos) données | droit (à l'oubli|à l'effacement|d'accès)
-        (elimin|borr|suprim)\w+ (todos )?(mis|nuestros) datos | derecho (al olvido|de supresión) | (exclu|apag|elimin)\w+ (todos )?(os )?meus dados
+        (elimin|borr|suprim)\w+ (todos )?(mis|nuestros) datos | derecho (al olvido|de supresión)
+        (exclu|apag|elimin)\w+ (todos )?(os )?meus dados
         (cancell|elimin)\w+ (tutti )?(i )?(miei|nostri) dati | diritto all'oblio | direito ao esquecimento
-        (verwijder|wis)\w* (al )?(mijn|onze) (persoons)?gegevens | usun\w+ (moich|naszych|moje) dan(e|ych)( osobow\w+)? | datalek
+        (verwijder|wis)\w* (al )?(mijn|onze) (persoons)?gegevens
+        usun\w+ (moich|naszych|moje) dan(e|ych)( osobow\w+)? | datalek
         ~個人情報.{0,10}(削除|開示|漏)
     """,
     "security": r"""
-        <FOUND>...(xss|csrf|sql injection|idor|rce|ssrf)...(in|on|of|with|at) (your|the (partner )?(portal|site|page|login))
-        <FOUND>...vulnerabilit(y|ies)...(in|on|of|with|at) (your|the (partner )?(portal|site|website|page|login)|partners?\.)
+        <FOUND>...(xss|csrf|sql injection|idor|rce|ssrf)...(in|on|of|with|at) (your|the (partner )?(portal|site|\
+            page|login))
+        <FOUND>...vulnerabilit(y|ies)...(in|on|of|with|at) (your|the (partner )?(portal|site|website|page|login)|\
+            partners?\.)
         <FOUND> (an? |the )?([\w-]+ ){0,2}security (issue|hole|flaw|bug|problem|weakness|gap|vulnerability|concern)
         (responsible|coordinated|vulnerability) disclosure | bug bounty | proof[- ]of[- ]concept exploit
-        security (breach|incident)(?! (response|management|policy|process|handling)) | (have|has|had|was|were) (been |got )?hacked
-        (account|portal|login|mailbox|system|password|credentials|server)s?( [\w-]+){0,2} (was|were|is|been|got|be) (hacked|compromised|leaked|stolen|exposed)
-        (can|could|able to) (see|access|view|read|open|download)( [\w']+){0,2} (other|another) (partner|compan|customer|reseller)\w*'?s?'? (data|deals?|records?|files?)
-        (phishing|fraudulent|spoofed) (e-?mails?|mails?|sites?|messages?)...(your name|pretend|claim|impersonat|from (you|gitlab))\w*
-        sicherheits(lücke|problem|vorfall|leck)\w* | (konto|account|zugang|passwort)( \w+){0,2} (gehackt|kompromittiert|gestohlen)
-        (faille|vulnérabilité|incident) de sécurité | compte( \w+){0,2} (piraté|compromis) | (vulnerabilidad|fallo|brecha|incidente) de seguridad
-        (vulnerabilidade|falha|brecha|incidente) de segurança | (falla|vulnerabilità|violazione|incidente) di sicurezza | cuenta( \w+){0,2} hackeada
-        beveiligings(lek|incident) | account( \w+){0,2} gehackt | incydent bezpieczeństwa | naruszeni\w+ bezpieczeństwa | luk[aęi] (w )?(zabezpiecze|bezpiecze)\w+
+        security (breach|incident)(?! (response|management|policy|process|handling))
+        (have|has|had|was|were) (been |got )?hacked
+        (account|portal|login|mailbox|system|password|credentials|server)s?( [\w-]+){0,2} (was|were|is|been|got|be) \
+            (hacked|compromised|leaked|stolen|exposed)
+        (can|could|able to) (see|access|view|read|open|download)( [\w']+){0,2} (other|another) (partner|compan|\
+            customer|reseller)\w*'?s?'? (data|deals?|records?|files?)
+        (phishing|fraudulent|spoofed) (e-?mails?|mails?|sites?|messages?)...(your name|pretend|claim|impersonat|\
+            from (you|gitlab))\w*
+        sicherheits(lücke|problem|vorfall|leck)\w*
+        (konto|account|zugang|passwort)( \w+){0,2} (gehackt|kompromittiert|gestohlen)
+        (faille|vulnérabilité|incident) de sécurité | compte( \w+){0,2} (piraté|compromis)
+        (vulnerabilidad|fallo|brecha|incidente) de seguridad
+        (vulnerabilidade|falha|brecha|incidente) de segurança
+        (falla|vulnerabilità|violazione|incidente) di sicurezza | cuenta( \w+){0,2} hackeada
+        beveiligings(lek|incident) | account( \w+){0,2} gehackt | incydent bezpieczeństwa
+        naruszeni\w+ bezpieczeństwa | luk[aęi] (w )?(zabezpiecze|bezpiecze)\w+
         ~脆弱性|不正アクセス|情報漏(洩|えい)
     """,
     "money_paid": r"""
-        <WE>( have| has|'ve| had)? (already |just |also )?(paid|prepaid|wired)(?! (plan|tier|subscription|licen[cs]es?|users?|seats?|version|courses?|support))
-        (already|been|was|were|fully) paid | payment (was|has been|is) (already )?(made|sent|wired|transferred|processed|completed|done|debited)
-        (i|we)( have|'ve)? (already )?(made|sent|completed|wired|transferred) (the |our |a |full )?(payment|money|funds|amount)
-        (charged|billed|debited) (us|me|twice|double|our|my) | (card|account) (was|has been|got) (charged|debited) | double[- ]charged
-        refund (me|us|our|my) | (want|need|request|requesting|demand|expect|due) (a |an |our |my )?(full |immediate )?refund | money back
-        (bereits|schon|doppelt|längst) (bezahlt|überwiesen|gezahlt|abgebucht) | geld zurück | (rück)?erstattung (des|der|unser\w*)
-        (j'ai|nous avons|avons|a) (déjà )?(payé|réglé|versé) | paiement (a (déjà )?été|est) (effectué|fait|envoyé) | être remboursée?s?
-        (hemos|he) (ya )?(pagado|abonado) | ya (pagamos|pagué) | pago (ya )?(fue|ha sido) (realizado|hecho|enviado) | reembolso (del|de la|completo)
-        já (pagamos|paguei|foi pago) | pagamento (já )?foi (feito|efetuado|realizado) | (abbiamo|ho) già pagato | pagamento è( già)? stato
-        (al|reeds) (betaald|overgemaakt) | zapłacili\w* | już (opłac|zapłac)\w+ | zwrot (pieniędzy|płatności|środków)
+        <WE>( have| has|'ve| had)? (already |just |also )?(paid|prepaid|wired)(?! (plan|tier|subscription|\
+            licen[cs]es?|users?|seats?|version|courses?|support))
+        (already|been|fully) paid | invoice (was|is) paid
+        payment (was|has been|is) (already )?(made|sent|wired|transferred|processed|completed|done|debited)
+        (i|we)( have|'ve)? (already )?(made|sent|completed|wired|transferred) (the |our |a |full )?(payment|money|\
+            funds|amount)
+        (charged|billed|debited) (us|me|twice|double|our|my) | (card|account) (was|has been|got) (charged|debited)
+        double[- ]charged
+        refund (me|us|our|my)
+        (want|need|request|requesting|demand|expect|due) (a |an |our |my )?(full |immediate )?refund
+        (our|my) money back
+        (bereits|schon|doppelt|längst) (bezahlt|überwiesen|gezahlt|abgebucht) | geld zurück
+        (rück)?erstattung (des|der|unser\w*)
+        (j'ai|nous avons|avons|a) (déjà )?(payé|réglé|versé) | paiement (a (déjà )?été|est) (effectué|fait|envoyé)
+        être remboursée?s?
+        (hemos|he) (ya )?(pagado|abonado) | ya (pagamos|pagué) | pago (ya )?(fue|ha sido) (realizado|hecho|enviado)
+        reembolso (del|de la|completo)
+        já (pagamos|paguei|foi pago) | pagamento (já )?foi (feito|efetuado|realizado) | (abbiamo|ho) già pagato
+        pagamento è( già)? stato
+        (al|reeds) (betaald|overgemaakt) | zapłacili\w* | już (opłac|zapłac)\w+
+        zwrot (pieniędzy|płatności|środków)
         ~(支払い?|入金|振込|振り込み)(は|を)?(すでに|既に)?(済み|完了|しました|いたしました|済ませ)|返金
     """,
 }
 
 _MACHINE_ORDER_TABLE = r"""
-    (ignore|disregard|forget|override|bypass|skip)( [\w']+){0,3} (previous|prior|above|earlier|preceding|foregoing|system|original)( \w+){0,2} <TAUGHT>
-    (ignore|disregard|forget|override|bypass) (all )?(of )?your( \w+)? <TAUGHT> | (disregard|forget) everything (above|before|you)
-    (system|assistant|developer|admin) ?(prompt|message|override|note|command|instruction)? ?:...(approve|ignore|grant|you (are|must|will)|classify|override|disregard)
-    (system|assistant|developer) (prompt|override|command) ?: | begin (system )?(prompt|instructions) | prompt injection | jailbreak
-    ~</?(system|assistant|instructions?|prompt)>|<\|(im_start|im_end|system|endoftext)|\[/?(system|inst|instructions?)\]
-    you are (now )?(an? |the |acting as (an? )?)?([\w-]+ )?(ai|bot|chat ?bot|assistant|llm|language model|classifier|developer mode)(?! partner)
-    (note|message|instructions?|command|attention|hint|dear)( to| for)?( the| any| our| your)?( \w+)? <AI> ?[:,–-] | (act|behave) as (an? |the )?(<AI>|administrator)
+    (ignore|disregard|forget|override|bypass|skip)( [\w']+){0,3} (previous|prior|above|earlier|preceding|foregoing|\
+        system|original)( \w+){0,2} <TAUGHT>
+    (ignore|disregard|forget|override|bypass) (all )?(of )?your( \w+)? <TAUGHT>
+    (disregard|forget) everything (above|before|you)
+    (system|assistant|developer|admin) ?(prompt|message|override|note|command|instruction)? ?:...(approve|ignore|\
+        grant|you (are|must|will)|classify|override|disregard)
+    (system|assistant|developer) (prompt|override|command) ?: | begin (system )?(prompt|instructions)
+    prompt injection | jailbreak
+    ~</?(system|assistant|instructions?|prompt)>|<\|(im_start|im_end|system|endoftext)|\[/?(system|inst|\
+        instructions?)\]
+    you are (now )?(an? |the |acting as (an? )?)?([\w-]+ )?(ai|bot|chat ?bot|assistant|llm|language model|\
+        classifier|developer mode)(?! partner)
+    (note|message|instructions?|command|attention|hint|dear)( to| for)?( the| any| our| your)?( \w+)? <AI> ?[:,–-]
+    (act|behave) as (an? |the )?(<AI>|administrator)
     if you('re| are) (an? |the )?(<AI>|automated|automatic|computer)(?! (partner|reseller|customer))
-    (approve|grant|accept|confirm|release|issue|authori[sz]e) (this|it|my|our|the|all)( [\w-]+){0,4} (automatically|without (any )?(human )?(review|approval|check\w*))
-    (approve|grant|accept|confirm|release) automatically | auto-?(approve|accept|grant|confirm) (this|my|our|the|all|it)
+    (approve|grant|accept|confirm|release|issue|authori[sz]e) (this|it|my|our|the|all)( [\w-]+){0,4} (automatically|\
+        without (any )?(human )?(review|approval|check\w*))
+    (approve|grant|accept|confirm|release) automatically
+    auto-?(approve|accept|grant|confirm) (this|my|our|the|all|it)
     (classify|categori[sz]e|label) (this|the|my) (e-?mail|message|mail|ticket|request|text) (as|with)
-    (mark|treat|flag|consider) (this|the|my) (e-?mail|message|mail|request|sender) as (approved|internal|verified|trusted|authenticated|authori[sz]ed|safe)
+    (mark|treat|flag|consider) (this|the|my) (e-?mail|message|mail|request|sender) as (approved|internal|verified|\
+        trusted|authenticated|authori[sz]ed|safe)
     set (the |its |your )?(intent|category|confidence|label|action|role|trust)( level| score)? ?(to|=|:)
-    (respond|reply|answer|output) (only|exactly|solely) with | (reveal|print|show|repeat|output) (me )?(your|the) (system )?(prompt|instructions)
-    (ignoriere|missachte|vergiss)\w*( \w+){0,2} (vorherige|bisherige|vorige|obige|frühere)\w* (anweisung|befehl|regel)\w* | automatisch (genehmigen|freigeben)
-    (ignor|oubli|olvid|esque|dimentic)\w+( \w+){0,3} (instructions|consignes|instrucciones|instruções|istruzioni) (précédentes|anteriores|previas|precedenti)
+    (respond|reply|answer|output) (only|exactly|solely) with
+    (reveal|print|show|repeat|output) (me )?(your|the) (system )?(prompt|instructions)
+    (ignoriere|missachte|vergiss)\w*( \w+){0,2} (vorherige|bisherige|vorige|obige|frühere)\w* (anweisung|befehl|\
+        regel)\w*
+    automatisch (genehmigen|freigeben)
+    (ignor|oubli|olvid|esque|dimentic)\w+( \w+){0,3} (instructions|consignes|instrucciones|instruções|istruzioni) \
+        (précédentes|anteriores|previas|precedenti)
     (approuve[rz]?|aprueb[ae]|aprov[ae]|approva(re)?)( \w+){0,4} (automatiquement|automáticamente|automaticamente)
-    (negeer|vergeet)( \w+){0,2} (vorige|eerdere|bovenstaande) (instructies|opdrachten|regels) | (zignoruj|pomiń)( \w+){0,2} (instrukcj|poleceni)\w+
+    (negeer|vergeet)( \w+){0,2} (vorige|eerdere|bovenstaande) (instructies|opdrachten|regels)
+    (zignoruj|pomiń)( \w+){0,2} (instrukcj|poleceni)\w+
     ~(以前|これまで|上記|前)の(指示|命令|プロンプト).{0,6}(無視|忘れ)|自動(的に)?承認
 """
 
@@ -316,8 +405,9 @@ _OUTER_BAR = re.compile(r" \| ")
 
 
 def _compile(table: str) -> re.Pattern[str]:
-    """One pattern for all cues of a table. A free-standing ` | ` separates cues that share a line."""
-    cues = [cue.strip() for line in table.strip().splitlines() for cue in _OUTER_BAR.split(line.strip())]
+    """One pattern for all cues of a table."""
+    lines = re.sub(r"\\\n\s*", "", table).strip().splitlines()
+    cues = [cue.strip() for line in lines for cue in _OUTER_BAR.split(line)]
     return re.compile("|".join(map(_cue, cues)), re.IGNORECASE)
 
 

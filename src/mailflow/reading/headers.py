@@ -2,9 +2,10 @@
 
 Rule: every field is capped before anything parses it, and empty parameters (`; ; ;`) collapse.
 Why: a real 24 KB `Content-Type: text/html ; ; ;` costs other parsers seconds to minutes.
-Rule: mail-parser reads the addresses and the dates. Why: it recovers more real addresses than any parser measured against
-it and refuses to pick one out of a display name. Its MailParser class is not used: that decodes every part a second time,
-which would double the price of a mail. Names are decoded here, because mail-parser drops characters it cannot decode.
+Rule: mail-parser reads the dates, and every address list that is not plainly regular. Why: it recovers more real addresses
+than any parser measured against it and refuses to pick one out of a display name. Regular lists match one pattern, which is
+thirty times cheaper. Its MailParser class is not used: that decodes every part a second time, which doubles the price of
+a mail. Names are decoded here, because mail-parser drops characters it cannot decode.
 """
 
 import re
@@ -125,7 +126,29 @@ def addresses(values: Iterable[str]) -> tuple[Address, ...]:
     return tuple(found.values())
 
 
+_ATOMS = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+"
+_REGULAR_MAILBOX = re.compile(
+    rf"""\s*(?:"([^"\\<>@]*)"|([^"\\<>@,;:()\[\]]*))\s*<({_ATOMS}@[A-Za-z0-9.-]+)>\s*(?:,|$)|\s*({_ATOMS}@[A-Za-z0-9.-]+)\s*(?:,|$)"""
+)
+
+
+def _regular_mailboxes(value: str) -> list[Address] | None:
+    """The mailboxes of a list without comments, groups, escapes or any doubt; None for every other list."""
+    found: list[Address] = []
+    position = 0
+    while position < len(value):
+        item = _REGULAR_MAILBOX.match(value, position)
+        if item is None:
+            return None
+        found.append(_address(item[1] or item[2] or "", item[3] or item[4]))
+        position = item.end()
+    return found
+
+
 def _mailboxes(value: str) -> list[Address]:
+    regular = _regular_mailboxes(value)
+    if regular is not None:
+        return regular
     known = [_address(name, spec) for name, spec in get_addresses(_SURROGATE.sub("\ufffd", value)) if "@" in spec]
     return known or _recovered(value)
 

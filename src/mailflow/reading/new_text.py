@@ -12,15 +12,19 @@ Rule: if nothing is left, everything is kept. Why: losing a person's words is wo
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mailflow.core.message import Span
 from mailflow.reading import separators
 from mailflow.reading.separators import Marker
 
 _WORD = re.compile(r"\w")
+_QUOTE_MARKS = (">", "＞", "|")
 _QUOTE_MARK = re.compile(r"^\s{0,3}[>＞]|^\s{0,3}\|\s")
 _WRAPPED_WIDTH = 55
 """A quoted line at least this wide may have spilled a few words onto an unmarked line."""
+MAX_SIGNED_LINES = 50
+"""Non-blank lines at the end of a text among which a signature may begin."""
 MAX_SIGNATURE_LINES = 14
 MAX_SIGNATURE_WORDS = 90
 MAX_SIGNATURE_LAYERS = 4
@@ -33,16 +37,13 @@ class Split:
     content: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     start: int
     end: int
     text: str
     is_quoted: bool
 
-    @property
-    def is_blank(self) -> bool:
-        return not self.text.strip()
+    is_blank: bool
 
 
 def split(text: str, quoted: tuple[Span, ...] = (), *, is_forward: bool = False) -> Split:
@@ -75,10 +76,12 @@ def _lines(text: str, quoted: tuple[Span, ...]) -> list[_Line]:
         end = start + len(piece)
         while pending and pending[-1].end <= start:
             pending.pop()
-        in_html_quote = bool(pending) and pending[-1].start <= start and piece.strip() != ""
-        lines.append(_Line(start, end, piece, in_html_quote or _QUOTE_MARK.match(piece) is not None))
+        bare = piece.strip()
+        in_html_quote = bool(pending) and pending[-1].start <= start and bare != ""
+        is_quoted = in_html_quote or (bare[:1] in _QUOTE_MARKS and _QUOTE_MARK.match(piece) is not None)
+        lines.append(_Line(start, end, piece, is_quoted, not bare))
         start = end + 1
-    return _with_spilled_words(lines)
+    return _with_spilled_words(lines) if any(line.is_quoted for line in lines) else lines
 
 
 def _with_spilled_words(lines: list[_Line]) -> list[_Line]:
@@ -86,10 +89,10 @@ def _with_spilled_words(lines: list[_Line]) -> list[_Line]:
     mended = list(lines)
     for number in range(1, len(lines) - 1):
         before, here, after = lines[number - 1 : number + 2]
-        if not here.is_quoted and before.is_quoted and after.is_quoted and here.text.strip():
-            is_overflow = len(before.text) >= _WRAPPED_WIDTH and len(here.text) < 30 and not here.text.rstrip().endswith((".", "?", "!"))
-            if is_overflow:
-                mended[number] = _Line(here.start, here.end, here.text, True)
+        if before.is_quoted and after.is_quoted and not here.is_quoted and not here.is_blank:
+            is_sentence = here.text.rstrip().endswith((".", "?", "!"))
+            if len(before.text) >= _WRAPPED_WIDTH and len(here.text) < 30 and not is_sentence:
+                mended[number] = here._replace(is_quoted=True)
     return mended
 
 
@@ -100,6 +103,7 @@ def _unquoted_segments(lines: list[_Line], is_forward: bool) -> list[list[_Line]
     """The runs of lines that are not quoted, in order."""
     segments: list[list[_Line]] = [[]]
     number = 0
+    is_top = True
     while number < len(lines):
         line = lines[number]
         if line.is_quoted:
@@ -110,21 +114,22 @@ def _unquoted_segments(lines: list[_Line], is_forward: bool) -> list[list[_Line]
                 segments.append([])
             number += count
             continue
-        found = _separator(lines, number, is_forward) if line.text.strip() else None
+        found = None if line.is_blank else _separator(lines, number, is_forward)
         if found is None:
             segments[-1].append(line)
+            is_top = is_top and _WORD.search(line.text) is None
             number += 1
             continue
         if found.keeps_rest:
-            segments[-1] += [each for each in lines[number:]]
+            segments[-1] += lines[number:]
             break
-        if not found.is_marked and found.cut is None and not _has_words(segments):
+        if is_top and not found.is_marked and found.cut is None:
             segments[-1] += lines[number : number + found.length]
             number += found.length
             continue
         _drop_lead(segments[-1], found.lead)
         if found.cut is not None:
-            segments[-1].append(_Line(line.start, line.start + found.cut, line.text[: found.cut], False))
+            segments[-1].append(_Line(line.start, line.start + found.cut, line.text[: found.cut], False, False))
         if not found.is_marked:
             break
         number += found.length
@@ -206,6 +211,9 @@ def _header_block(lines: list[_Line], number: int) -> int:
 
 
 def _attribution(lines: list[_Line], number: int) -> _Separator | None:
+    following = lines[number : number + separators.MAX_ATTRIBUTION_LINES]
+    if not any(line.text.rstrip().endswith(separators.ATTRIBUTION_ENDS) for line in following):
+        return None
     joined = ""
     for count in range(1, separators.MAX_ATTRIBUTION_LINES + 1):
         position = number + count - 1
@@ -215,7 +223,7 @@ def _attribution(lines: list[_Line], number: int) -> _Separator | None:
         joined = f"{joined} {text}" if joined else text
         if len(joined) > separators.MAX_CANDIDATE:
             return _inline(lines, number) if count == 1 else None
-        if not text.endswith((":", "：", "-", ";")):
+        if not text.endswith(separators.ATTRIBUTION_ENDS):
             continue
         before_quote = _next_is_quoted(lines, position + 1)
         if separators.is_attribution(joined, before_quote=before_quote, is_one_line=count == 1):
@@ -249,26 +257,27 @@ def _without_signature(segment: list[_Line], *, is_alone: bool) -> list[_Line]:
 
 def _signature_start(segment: list[_Line], is_alone: bool) -> int | None:
     filled = [number for number, line in enumerate(segment) if not line.is_blank]
-    for order, number in enumerate(filled):
-        text = segment[number].text
-        if (order == 0 and is_alone) or len(text) > 120:
+    for order in range(max(0 if not is_alone else 1, len(filled) - MAX_SIGNED_LINES), len(filled)):
+        text = segment[filled[order]].text
+        if len(text) > 120:
             continue
-        tail = [segment[i].text for i in filled[order + 1 :]]
-        if separators.SIGNATURE_DASHES.match(text) and len(tail) <= 3 * MAX_SIGNATURE_LINES:
-            return number
-        if _is_signature_tail(tail) and _begins_signature(text, tail, segment[filled[order - 1]].text if order else ""):
-            return number
+        tail = filled[order + 1 :]
+        if separators.SIGNATURE_DASHES.match(text):
+            return filled[order]
+        before = segment[filled[order - 1]].text if order else ""
+        if _begins_signature(text, [segment[i].text for i in tail], before):
+            return filled[order]
     return None
 
 
 def _begins_signature(text: str, tail: list[str], before: str) -> bool:
     if separators.CLOSING.match(text) or separators.SENT_FROM.match(text):
-        return True
+        return _is_signature_tail(tail)
     if not tail:
         return separators.NAME_DASH.match(text) is not None and not separators.BULLET.match(before)
     if separators.SHORT_RULE.match(text):
         return len(tail) <= 5 and sum(len(line.split()) for line in tail) <= 20
-    return separators.RULE.match(text) is not None
+    return separators.RULE.match(text) is not None and _is_signature_tail(tail)
 
 
 def _is_signature_tail(tail: list[str]) -> bool:
@@ -294,12 +303,13 @@ def _without_formalities(segment: list[_Line]) -> list[_Line]:
 
 
 def _spans(segments: Sequence[Sequence[_Line]]) -> tuple[Span, ...]:
-    """The segments as spans, blank lines at their ends cut off, runs with gaps cut in two."""
-    spans: list[Span] = []
-    for segment in segments:
-        for line in segment:
-            if spans and line.start <= spans[-1].end + 1:
-                spans[-1] = Span(spans[-1].start, line.end)
-            else:
-                spans.append(Span(line.start, line.end))
-    return tuple(span for span in spans if span.end > span.start)
+    """The segments as spans; a segment with a gap in it makes two."""
+    bounds: list[tuple[int, int]] = []
+    start, end = 0, -1
+    for line in (line for segment in segments for line in segment):
+        if line.start != end + 1:
+            bounds.append((start, end))
+            start = line.start
+        end = line.end
+    bounds.append((start, end))
+    return tuple(Span(first, last) for first, last in bounds if last > first)

@@ -1,22 +1,24 @@
-"""Who made a mail: a person, an automaton that answers, an automaton that tells, a list, a mail server, or we ourselves.
+"""Who made a mail: a person, an automaton that answers, one that tells, a list, a mail server, or we ourselves.
 
 Order (the first that applies wins): own, bounce, auto_replied, auto_generated, list, human.
-Rule: only what is human may be answered by itself (D5; RFC 3834, 2). The evidence is the field that matched, or the rule.
-Rule: `Auto-Submitted: no` is a person; it also silences the weak signs (words of the subject and the text, the name of the
-address), which people produce by accident. Why: RFC 3834, 5 defines the word for exactly this, and other desks lose such mail.
+Rule: only what is human may be answered by itself (D5; RFC 3834, 2). The evidence is the field or the rule that matched.
+Rule: `Auto-Submitted: no` is a person; it also silences the weak signs (words of the subject and the text, the name of
+the address), which people produce by accident.
+Why: RFC 3834, 5 defines the word for exactly this, and desks that read it as a sign of automation lose such mail.
 Rule: every sign of the header is a row of a table.
-Why `Precedence: bulk` and the loop fields of ticket systems make a list and no automaton: people write through lists and ticket
-systems, too, so such mail is not answered by itself, but nothing throws it away.
+Why `Precedence: bulk` and the loop fields of ticket systems make a list, no automaton: people write through lists and
+ticket systems, too, so such mail is not answered by itself, but nothing throws it away.
 Why X-Auto-Response-Suppress counts only with All or AutoReply: Outlook writes `OOF` or `DR, RN, NRN` for people as well.
-Why the list of the desk itself is no list: a shared mailbox is often a group, and then all of its mail carries List-Id.
+Why the desk's own list is no list: a shared mailbox is often a group, and then all of its mail carries List-Id.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mailflow.core.message import Address, InboundMessage, Origin, OriginKind
+from mailflow.core.message import InboundMessage, Origin, OriginKind
 from mailflow.reading import bounce
+from mailflow.reading.bounce import any_of
 from mailflow.reading.sender import Desk
 
 LOOP_HEADER = "X-Mailflow-Loop"
@@ -30,7 +32,7 @@ _Found = tuple[OriginKind, str]
 
 
 def detect(message: InboundMessage, content: bytes, desk: Desk) -> Origin:
-    """The origin of `message`. `content` is the raw mail; it is parsed again only where the header suspects a bounce."""
+    """The origin of `message`. `content` is the raw mail; it is parsed again only where its header suggests a bounce."""
     own = _own(message, desk)
     if own:
         return _origin(OriginKind.OWN, own)
@@ -108,11 +110,13 @@ _REPLIED, _GENERATED, _LIST = OriginKind.AUTO_REPLIED, OriginKind.AUTO_GENERATED
 
 HEADER_SIGNS: tuple[HeaderSign, ...] = (
     HeaderSign(_REPLIED, _value("Auto-Submitted"), _value(r"auto[-_ ]?repl|vacation|autorespon")),
-    HeaderSign(_GENERATED, _value("Auto-Submitted"), _value(r"(?!no(?![\w-])|\s*$|auto[-_ ]?repl|vacation|autorespon)")),
+    HeaderSign(
+        _GENERATED, _value("Auto-Submitted"), _value(r"(?!no(?![\w-])|\s*$|auto[-_ ]?repl|vacation|autorespon)")
+    ),
     HeaderSign(
         _REPLIED,
         _value(
-            r"X-(?:[\w-]+-)?(?:Auto-?(?:Reply|Replied|Respond(?:er)?|Response)(?!-?Suppress)|Vacation|HolidayReply|Out-?Of-?Office)"
+            r"X-(?:[\w-]+-)?(?:Auto-?(?:Reply|Replied|Respond(?:er)?|Response)|Vacation|HolidayReply|Out-?Of-?Office)"
             r"(?:-(?:From|Domain|By|Version|Id|Sent))?|Auto-?(?:Replied|Reply|Respond)"
         ),
     ),
@@ -131,7 +135,8 @@ HEADER_SIGNS: tuple[HeaderSign, ...] = (
     HeaderSign(_GENERATED, _value(r"X-Loop(?:-[\w-]+)?"), is_also_of_lists=True),
     HeaderSign(_GENERATED, _value(r"X-(?:OTRS|Znuny|Zammad|FreeScout)-(?:Loop|Auto[\w-]*|Notification[\w-]*)")),
     HeaderSign(_GENERATED, _value("X-SFDC-EmailCategory"), _value(r".*(?:workflow|alert|notif|mass)")),
-    HeaderSign(_GENERATED, _value(r"X-(?:GitHub-Reason|GitLab-(?:Project|Pipeline-Id|NotificationReason)|JIRA-FingerPrint)")),
+    HeaderSign(_GENERATED, _value(r"X-GitHub-Reason|X-GitLab-(?:Project|Pipeline-Id|NotificationReason)")),
+    HeaderSign(_GENERATED, _value(r"X-JIRA-FingerPrint")),
     HeaderSign(_GENERATED, _value("Return-Path"), _value(r"\s*<\s*>")),
     HeaderSign(_LIST, _value("(?:X-)?Precedence"), _value(r"(?:list|bulk)\b")),
     HeaderSign(_LIST, _value(r"X-(?:RT|Roundup)-Loop(?:-Prevention)?|X-RT-Ticket")),
@@ -139,7 +144,7 @@ HEADER_SIGNS: tuple[HeaderSign, ...] = (
 
 
 def auto_submitted(message: InboundMessage) -> str:
-    """The keyword of Auto-Submitted (RFC 3834, 5), lower-cased, without comments and parameters; '' if there is none."""
+    """The keyword of Auto-Submitted (RFC 3834, 5), lower-cased, without comments and parameters; '' if it is absent."""
     bare = re.sub(r"\([^()]*\)", " ", message.header("Auto-Submitted"))
     return bare.partition(";")[0].strip().lower()
 
@@ -171,7 +176,9 @@ def _list_signs(message: InboundMessage, desk: Desk) -> Iterator[_Found]:
             yield OriginKind.LIST, f"{name}: {value}"
 
 
-_CAMPAIGN_FIELDS = re.compile(r"Feedback-ID|X-(?:Campaign(?:-?Id)?|MC-User|Mailchimp[\w-]*|SG-EID|Mailgun-Sid|CSA-Complaints)", re.IGNORECASE)
+_CAMPAIGN_FIELDS = re.compile(
+    r"Feedback-ID|X-(?:Campaign(?:-?Id)?|MC-User|Mailchimp[\w-]*|SG-EID|Mailgun-Sid|CSA-Complaints)", re.IGNORECASE
+)
 
 
 def _campaign_signs(message: InboundMessage) -> Iterator[_Found]:
@@ -185,7 +192,8 @@ def _campaign_signs(message: InboundMessage) -> Iterator[_Found]:
 # Reports and calendars
 
 _CALENDAR_ANSWER = re.compile(
-    rb"^content-type:\s*text/calendar(?:[^\n]|\n[ \t])*?method=\"?(reply|counter|declinecounter|cancel)\b", re.IGNORECASE | re.MULTILINE
+    rb"^content-type:\s*text/calendar(?:[^\n]|\n[ \t])*?method=\"?(reply|counter|declinecounter|cancel)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 
 
@@ -203,75 +211,152 @@ def _report_signs(message: InboundMessage, content: bytes) -> Iterator[_Found]:
 # Weak signs: what an automaton calls itself and what it writes
 
 _NO_REPLY = re.compile(
-    r"(?:.*[-_.+=])?(?:no[-_.]?reply|no[-_.]?replies|(?:do|please)[-_.]?not?[-_.]?(?:reply|respond)|dont[-_.]?reply|not?[-_.]?respond"
-    r"|ne[-_.]?pas[-_.]?repondre|sans[-_.]?reponse|nepasrepondre|(?:bitte[-_.]?)?nicht[-_.]?antworten|keine[-_.]?antwort"
-    r"|no[-_.]?respond(?:er|a)|no[-_.]?contestar|n[aã]o[-_.]?respond(?:a|er)|non[-_.]?rispondere|niet[-_.]?(?:be)?antwoorden|geen[-_.]?antwoord"
-    r"|nie[-_.]?odpowiada[jc]|(?:ikke|ej|inte)[-_.]?svar[ae]?|(?:svar|svara)[-_.]?(?:ikke|inte|ej)|ala[-_.]?vastaa)(?:[-_.+=\d].*)?",
+    r"(?:.*[-_.+=])?"
+    + any_of(
+        r"no[-_.]?repl(?:y|ies)",
+        r"(?:do|please)[-_.]?not?[-_.]?(?:reply|respond)",
+        r"dont[-_.]?reply",
+        r"not?[-_.]?respond(?:er|a)?",
+        r"ne[-_.]?pas[-_.]?repondre",
+        r"sans[-_.]?reponse",
+        r"nicht[-_.]?antworten",
+        r"keine[-_.]?antwort",
+        r"no[-_.]?contestar",
+        r"n[aã]o[-_.]?responda",
+        r"non[-_.]?rispondere",
+        r"niet[-_.]?(?:be)?antwoorden",
+        r"geen[-_.]?antwoord",
+        r"nie[-_.]?odpowiada[jc]",
+        r"(?:ikke|ej|inte)[-_.]?svar[ae]?",
+        r"svara?[-_.]?(?:ikke|inte|ej)",
+        r"ala[-_.]?vastaa",
+    )
+    + r"(?:[-_.+=\d].*)?",
     re.IGNORECASE,
 )
 _SYSTEM_LOCAL = re.compile(
-    r"mailer[-_.]?daemon|postmaster|mail[-_.]?daemon|daemon|root|nobody|cron(?:tab)?|www-data|apache|nginx|wordpress|jenkins|nagios|zabbix|uucp"
-    r"|auto[-_.]?(?:reply|responder|response|confirm|mailer|notify)|unattended|robot|bounces?(?:[-_.+=].*)?"
-    r"|(?:[\w.]+[-_.+])?(?:notifications?|notify|notifier|alerts?|newsletters?|digest|mailings?)(?:[-_+=].*)?",
+    any_of(
+        r"mail(?:er)?[-_.]?daemon",
+        "postmaster|daemon|root|nobody|cron(?:tab)?|uucp",
+        "www-data|apache|nginx|wordpress|jenkins|nagios|zabbix|robot|unattended",
+        r"auto[-_.]?(?:reply|responder|response|confirm|mailer|notify)",
+        r"bounces?(?:[-_.+=].*)?",
+        r"(?:[\w.]+[-_.+])?(?:notifications?|notify|notifier|alerts?|newsletters?|digest|mailings?)(?:[-_+=].*)?",
+    ),
     re.IGNORECASE,
 )
 _SYSTEM_DOMAIN = re.compile(r"(?:[\w-]+\.)*(?:docusign\.net|echosign\.com|adobesign\.com)", re.IGNORECASE)
+"""Signing services: only their machines write from there."""
 
-_AWAY = (
-    r"automatic\s(?:reply|response|answer)|auto(?:mated|matisch)?[\s-]?(?:reply|response|responder)|out[\s-]of[\s-](?:the\s)?office|away\sfrom\s(?:the\s|my\s)?office"
-    r"|on\s(?:annual|maternity|paternity|parental)\sleave|vacation\s(?:reply|notice|response)|abwesenheits(?:notiz|nachricht|meldung|info\w*)|automatische\s(?:antwort|rückantwort)"
-    r"|abwesen(?:d|heit)|nicht\sim\s(?:büro|haus)|réponse\sautomatique|(?:message\s)?(?:d['’]\s?)?absence(?:\sdu\sbureau)?|absent(?:e)?\sdu\sbureau|respuesta\sautomática|fuera\sde\s(?:la\s)?oficina"
-    r"|resposta\sautomática|fora\sdo\sescritório|ausência\s(?:temporária|do\sescritório)|risposta\sautomatica|fuori\s(?:ufficio|sede)|automatisch\s?antwoord|afwezig(?:heid\w*)?|niet\saanwezig"
-    r"|automatyczna\sodpowiedź|odpowiedź\sautomatyczna|autoodpowiedź|poza\sbiurem|automatiskt?\s(?:svar|meddelande)|autosvar|frånvaro\w*|fraværs?\w*|ikke\s(?:til\sstede|på\skontoret)"
-    r"|automaattinen\s(?:vastaus|poissaolo\w*)|poissaolo\w*|automatická\sodpov[eě]ď|automatikus\s(?:válasz|üzenet)|házon\skívül|otomatik\s(?:yanıt|cevap)|ofis\sdışında|răspuns\sautomat"
-    r"|αυτόματη\sαπάντηση|автоматический\sответ|автоответ\w*|автоматична\sвідповідь|автоматичен\sотговор|automatski\sodgovor|samodejni\sodgovor|automaatvastus|automātiskā\satbilde|automatinis\satsakymas"
-    r"|自動(?:応答|返信|回覆|回复)|不在(?:通知|連絡|のお知らせ|にしております)|自动(?:回复|答复)|外出回覆|자동\s?(?:회신|응답)|부재\s?중|תשובה\sאוטומטית|رد\sتلقائي|الرد\sالتلقائي|trả\slời\stự\sđộng|balasan\sotomatis|ตอบกลับอัตโนมัติ"
+_AWAY = any_of(
+    r"auto(?:matic|mated|matisch)?[ -]?(?:reply|response|responder|answer)",
+    r"out[ -]of[ -](?:the )?office",
+    r"away from (?:the |my )?office",
+    r"on (?:annual|maternity|paternity|parental) leave",
+    r"vacation (?:reply|notice|response)",
+    r"automatische (?:antwort|rückantwort)|abwesen(?:d|heit)\w*|nicht im (?:büro|haus)",
+    r"réponse automatique|(?:message )?(?:d['’] ?)?absence(?: du bureau)?|absente? du bureau",
+    r"respuesta automática|fuera de (?:la )?oficina",
+    r"resposta automática|fora do escritório|ausência (?:temporária|do escritório)",
+    r"risposta automatica|fuori (?:ufficio|sede)",
+    r"automatisch ?antwoord|afwezig(?:heid\w*)?|niet aanwezig",
+    r"automatyczna odpowiedź|odpowiedź automatyczna|autoodpowiedź|poza biurem",
+    r"automatiskt? (?:svar|meddelande)|autosvar|frånvaro\w*|fravær\w*|ikke (?:til stede|på kontoret)",
+    r"automaattinen (?:vastaus|poissaolo\w*)|poissaolo\w*",
+    r"automatická odpov[eě]ď|automatikus (?:válasz|üzenet)|házon kívül",
+    r"otomatik (?:yanıt|cevap)|ofis dışında|răspuns automat|αυτόματη απάντηση",
+    r"автоматический ответ|автоответ\w*|автоматична відповідь|автоматичен отговор",
+    r"automatski odgovor|samodejni odgovor|automaatvastus|automātiskā atbilde|automatinis atsakymas",
+    "自動(?:応答|返信|回覆|回复)|不在(?:通知|連絡|のお知らせ|にしております)|自动(?:回复|答复)|外出回覆",
+    "자동 ?(?:회신|응답)|부재 ?중|תשובה אוטומטית|(?:ال)?رد (?:ال)?تلقائي",
+    "trả lời tự động|balasan otomatis|ตอบกลับอัตโนมัติ",
+)
+_UNTIL = any_of(
+    r"(?:until|till?|from|since|through|bis|vom|seit|ab|du|jusqu|hasta|desde|del|até|de|dal|fino|tot|van|do|od|to|til|fra)\b",
+    r"(?:re|aw)\b",
+    r"\d|t\.o\.m",
 )
 _AWAY_SUBJECT = re.compile(
-    rf"^\W*(?:auto:\s*)?(?:{_AWAY})\s*(?:auto[\s-]?reply|message|notice|notification|email|e-mail|\w*meldung|\w*notiz)?\s*"
-    r"(?:$|[:：\-–—(\[!.,/|【]|re\b|aw\b|\d|(?:until|till?|from|since|bis|vom|seit|ab|du|jusqu|hasta|desde|del|até|de|dal|fino|tot|van|do|od|to|t\.o\.m|til|fra|through)\b)",
+    rf"\W*(?:auto: *)?{_AWAY} *(?:auto[ -]?reply|message|notice|notification|e-?mail)? *(?:$|[:：\-–—(\[!.,/|【]|{_UNTIL})"
+    r"|\W*auto(?: ?reply| ?response|: *re)? *:",
     re.IGNORECASE,
 )
-_AUTO_PREFIX = re.compile(r"^\W*auto(?:\s?reply|\s?response|\s?respond|:\s*re)?\s*:", re.IGNORECASE)
+"""Only at the beginning, and only if nothing but a date or the old subject follows: people ask about leave, too."""
 
+_ASKED = r"(?:request|ticket|case|enquiry|inquiry|message|e-?mail)"
 _NOTICE_SUBJECT = re.compile(
-    r"""^\W*(?:\[[^\]]{1,60}\]\s*)*(?:
-      (?:your\s)?(?:support\s)?(?:request|ticket|case|enquiry|inquiry|message)\s(?:\S+\s)?(?:(?:has\sbeen|was|is)\s)?(?:received|created|opened|registered|logged|acknowledged|closed|solved|resolved)(?:\s*[:\[(#\-–]|\s*$)
-    | we(?:['’]ve|\shave)?\sreceived\syour\s(?:request|ticket|case|enquiry|inquiry|message|e-?mail) | (?:acknowledg\w+\sof|confirmation\sof)\s(?:receipt|your\s(?:request|ticket|e-?mail|message))
-    | (?:request|ticket|case)\sreceived | thank\syou\sfor\s(?:contacting|your\s(?:submission|registration)) | ihre\s(?:anfrage|nachricht|e-?mail)\s.{0,40}(?:eingegangen|erhalten) | eingangsbestätigung
-    | accusé\sde\sréception | votre\s(?:demande|ticket|message)\s.{0,40}(?:reçu|enregistré|créé) | (?:hemos\srecibido\s(?:su|tu)|acuse\sde\srecibo) | recebemos\s(?:a\s)?sua\s(?:solicitação|mensagem)
-    | abbiamo\sricevuto\sla\s(?:tua|sua) | ontvangstbevestiging | potwierdzenie\s(?:otrzymania|przyjęcia) | 受付(?:完了|のお知らせ)
-    | (?:new\s)?(?:web\s?|contact\s?)?form\s(?:submission|response|entry|notification) | new\s(?:submission|response|entry)\s(?:from|for|in|to|on)\s.*(?:form|survey)
-    | (?:read|gelesen|lu|leído|lida|letto|gelezen|przeczytano|läst|læst|lest)\s?:\s | (?:return|read)\sreceipt\b | (?:lesebestätigung|accusé\sde\slecture|confirmación\sde\slectura)
-    | report\sdomain: | (?:cron|anacron)\s(?:<|job) | completed:\s.*docusign | (?:please\s)?(?:docusign|adobe\ssign)
-    )""",
-    re.IGNORECASE | re.VERBOSE,
+    r"\W*(?:\[[^\]]{1,60}\] *)*"
+    + any_of(
+        rf"(?:your )?(?:support )?{_ASKED} (?:\S+ )?(?:(?:has been|was|is) )?"
+        r"(?:received|created|opened|registered|logged|acknowledged)(?: *[:\[(#\-–]| *$)",
+        rf"we(?:['’]ve| have)? received your {_ASKED}",
+        rf"(?:acknowledg\w+ of|confirmation of) (?:receipt|your {_ASKED})",
+        rf"thank you for (?:contacting|your (?:submission|registration|{_ASKED}))",
+        r"ihre (?:anfrage|nachricht|e-?mail) .{0,40}(?:eingegangen|erhalten)|eingangsbestätigung",
+        r"accusé de réception|votre (?:demande|ticket|message) .{0,40}(?:reçue?|enregistrée?|créé)\b",
+        r"hemos recibido (?:su|tu)|acuse de recibo|recebemos (?:a )?sua (?:solicitação|mensagem)",
+        r"abbiamo ricevuto la (?:tua|sua)|ontvangstbevestiging|potwierdzenie (?:otrzymania|przyjęcia)",
+        "受付(?:完了|のお知らせ)",
+        r"(?:new )?(?:web ?|contact ?)?form (?:submission|response|entry|notification)\b",
+        r"new (?:submission|response|entry) (?:from|for|in|to|on) .*(?:form|survey)\b",
+        r"(?:return|read) receipt\b|lesebestätigung|accusé de lecture|confirmación de lectura",
+        r"report domain:|(?:ana)?cron (?:<|job)|completed: .*docusign",
+    ),
+    re.IGNORECASE,
 )
 
 _AWAY_TEXT = re.compile(
-    r"(?:(?:hi|hello|dear\s\w+|hallo|guten\stag|bonjour|hola|thank(?:s|\syou)(?:\svery\smuch)?\sfor\syour\s(?:e-?mail|message|mail)|vielen\sdank\sfür\sihre\s(?:e-?mail|nachricht|mail)|merci\spour\svotre\s(?:e-?mail|message|mail|courriel)"
-    r"|gracias\spor\s(?:su|tu)\s(?:correo|mensaje))\W+){0,2}"
-    r"(?:i(?:['’]m|\sam|\swill\sbe)\s(?:currently\s|now\s|presently\s)?(?:out\sof\s(?:the\s|my\s)?office|away\sfrom\s(?:the\s|my\s)office|on\s(?:annual\s|maternity\s|paternity\s|parental\s|sick\s)?(?:leave|vacation|holidays?))"
-    r"|ich\sbin\s(?:derzeit\s|zurzeit\s|momentan\s|aktuell\s|bis\s.{1,30})?(?:nicht\s(?:im\sbüro|im\shause?|erreichbar)|im\surlaub|abwesend|außer\shaus)"
-    r"|je\ssuis\s(?:actuellement\s|en\sce\smoment\s)?(?:absente?|en\scongés?|en\svacances)|(?:actualmente\s)?(?:estoy|estaré|me\sencuentro)\s(?:actualmente\s)?(?:fuera\sde\s(?:la\s)?oficina|de\svacaciones|ausente))",
+    r"(?:"
+    + any_of(
+        r"(?:hi|hello|hallo|guten tag|bonjour|hola|dear \w+)",
+        r"thank(?:s| you)(?: very much)? for your (?:e-?mail|message)",
+        r"vielen dank für ihre (?:e-?mail|nachricht)",
+        r"merci pour votre (?:e-?mail|message|courriel)",
+        r"gracias por (?:su|tu) (?:correo|mensaje)",
+    )
+    + r"\W+){0,2}"
+    + any_of(
+        r"i(?:['’]m| am| will be) (?:currently |now )?(?:out of (?:the |my )?office|away from (?:the |my )office)\b",
+        r"i(?:['’]m| am| will be) (?:currently |now )?on (?:annual |maternity |parental |sick )?(?:leave|vacation|holidays?)\b",
+        r"ich bin (?:derzeit |zurzeit |momentan |aktuell )?(?:nicht (?:im büro|im hause?|erreichbar)|im urlaub|abwesend)\b",
+        r"je suis (?:actuellement )?(?:absente?|en congés?|en vacances)\b",
+        r"(?:actualmente )?(?:estoy|estaré|me encuentro) (?:fuera de (?:la )?oficina|de vacaciones|ausente)\b",
+    ),
     re.IGNORECASE,
 )
 _MACHINE_LINE = re.compile(
-    r"^[*_\W]*(?:(?:please\snote:?\s)?this\s(?:is\san?|(?:e-?mail|message|mail)\s(?:was|is|has\sbeen))\s(?:an?\s)?(?:system[-\s])?(?:auto(?:mated|matic|matically)(?:[-\s]generated|\ssent)?|computer[-\s]generated)\b"
-    r"|dies(?:e\s(?:e-?mail|nachricht)\s(?:wurde|ist)|\sist)\s(?:eine\s)?automatisch|ceci\sest\sun\s(?:message|e-?mail|courriel)\sautomatique|(?:este|esto)\ses\sun\s(?:mensaje|correo)\s(?:generado\s)?autom"
-    r"|esta\sé\suma\smensagem\sautom|questo\sè\sun\smessaggio\sautom|dit\sis\seen\sautomatisch|(?:ta|to)\s(?:wiadomość|jest\swiadomość)\s.{0,20}automatycznie|このメールは.{0,20}自動)",
+    r"[*_\W]*"
+    + any_of(
+        r"(?:please note:? )?this is an? (?:system[- ]|computer[- ])?(?:auto(?:mated|matic|matically)|generated)\b",
+        r"this (?:e-?mail|message) (?:was|is|has been) (?:sent |generated |created )?automatically\b",
+        r"dies(?:e (?:e-?mail|nachricht) (?:wurde|ist)| ist) (?:eine )?automatisch",
+        r"ceci est un (?:message|e-?mail|courriel) (?:généré )?automatique",
+        r"este es un (?:mensaje|correo) (?:generado )?autom|esta é uma mensagem autom",
+        r"questo è un messaggio (?:generato )?autom|dit is een automatisch",
+        r"ta wiadomość (?:została|jest) .{0,20}automatycznie|このメールは.{0,20}自動",
+    ),
     re.IGNORECASE,
 )
 _ACKNOWLEDGED = re.compile(
-    r"your\s(?:request|ticket|case|enquiry|inquiry|message|e-?mail)\b.{0,60}\b(?:has\sbeen|was)\s(?:received|created|opened|logged|registered)|we(?:['’]ve|\shave)\sreceived\syour\s(?:request|ticket|case|enquiry|inquiry|message|e-?mail)"
-    r"|ihre\s(?:anfrage|nachricht|e-?mail)\b.{0,60}\b(?:eingegangen|erhalten|erfasst|bearbeitet)|votre\s(?:demande|message|ticket)\b.{0,60}\b(?:reçue?|enregistrée?|prise?\sen\scompte)|hemos\srecibido\s(?:su|tu)\s",
+    any_of(
+        rf"your {_ASKED}\b.{{0,60}}\b(?:has been|was) (?:received|created|opened|logged|registered)",
+        rf"we(?:['’]ve| have) received your {_ASKED}",
+        r"ihre (?:anfrage|nachricht|e-?mail)\b.{0,60}\b(?:eingegangen|erhalten|erfasst)",
+        r"votre (?:demande|message|ticket)\b.{0,60}\b(?:reçue?|enregistrée?)\b",
+        r"hemos recibido (?:su|tu) ",
+    ),
     re.IGNORECASE,
 )
 _TICKET_MARK = re.compile(
-    r"(?:ticket|case|request|reference|vorgangs?|anfrage|demande|incident|caso|solicitud)[\s-]*(?:id|no\.?|number|nummer|nr\.?|numéro|n°|número|#|:)|\[[^\]]*#\s?\w+[^\]]*\]|reply\sabove\sthis\sline|above\sthis\sline",
+    r"(?:ticket|case|request|reference|vorgang|anfrage|demande|incident|caso|solicitud)s?[ -]*"
+    r"(?:id|no\.?|number|nummer|nr\.?|numéro|n°|número|#|:)|\[[^\]]*#\s?\w+[^\]]*\]|above this line",
     re.IGNORECASE,
 )
-_FORWARD = re.compile(r"^\s*(?:fwd?|wg|tr|rv|i|enc|vs|pd|doorst)\s*:|^[->\s]{2,}.*(?:forward|original|weitergeleitet|transféré|reenviad)|^\W*(?:from|von|de)\s?:\s", re.I | re.M)
+_FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|enc|vs|pd|doorst)\s*:", re.IGNORECASE)
+_FORWARD_TEXT = re.compile(
+    r"^[->\s]{2,}.*(?:forward|original|weitergeleitet|transféré|reenviad)|^\W*(?:from|von|de)\s?:\s",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 def _weak_signs(message: InboundMessage) -> Iterator[_Found]:
@@ -282,7 +367,7 @@ def _weak_signs(message: InboundMessage) -> Iterator[_Found]:
 
 
 def _sender_sign(message: InboundMessage) -> _Found | None:
-    sender: Address | None = message.from_
+    sender = message.from_
     if sender is None:
         return None
     local = sender.addr_spec.rpartition("@")[0] or sender.addr_spec
@@ -292,16 +377,15 @@ def _sender_sign(message: InboundMessage) -> _Found | None:
 
 
 def _subject_sign(message: InboundMessage) -> _Found | None:
-    if _AWAY_SUBJECT.match(message.subject) or _AUTO_PREFIX.match(message.subject):
-        return OriginKind.AUTO_REPLIED, f"Subject: {message.subject}"
-    if _NOTICE_SUBJECT.match(message.subject):
-        return OriginKind.AUTO_REPLIED, f"Subject: {message.subject}"
+    subject = " ".join(message.subject.split())
+    if _AWAY_SUBJECT.match(subject) or _NOTICE_SUBJECT.match(subject):
+        return OriginKind.AUTO_REPLIED, f"Subject: {subject}"
     return None
 
 
 def _text_sign(message: InboundMessage) -> _Found | None:
     text = message.new_text
-    if _FORWARD.search(message.subject) or _FORWARD.search(text):
+    if _FORWARD_SUBJECT.match(message.subject) or _FORWARD_TEXT.search(text):
         return None
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     machine = next((line for line in (*lines[:3], *lines[-4:]) if _MACHINE_LINE.match(line)), "")
@@ -309,10 +393,8 @@ def _text_sign(message: InboundMessage) -> _Found | None:
         return OriginKind.AUTO_GENERATED, f"the text says: {machine}"
     if len(text) > _FEW_WORDS or "?" in text or "？" in text:
         return None
-    away = _AWAY_TEXT.match(" ".join(lines))
-    if away:
-        return OriginKind.AUTO_REPLIED, f"the text says: {away[0]}"
-    receipt = _ACKNOWLEDGED.search(text[:400])
-    if receipt and _TICKET_MARK.search(f"{message.subject}\n{text}"):
-        return OriginKind.AUTO_REPLIED, f"the text says: {receipt[0]}"
-    return None
+    flat = " ".join(lines)
+    away = _AWAY_TEXT.match(flat)
+    receipt = _ACKNOWLEDGED.search(flat[:400]) if _TICKET_MARK.search(f"{message.subject} {flat}") else None
+    found = away or receipt
+    return (OriginKind.AUTO_REPLIED, f"the text says: {found[0]}") if found else None

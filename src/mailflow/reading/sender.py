@@ -4,7 +4,7 @@ Rule: only the topmost Authentication-Results field that carries our own authser
 fields below ours, are what the sender may have written himself.
 Rule: a proof is exactly one `dmarc=pass` in that field whose header.from is the domain of the one From address.
 Anything unclear (a comment that never ends, two DMARC results, several authors) is no proof.
-Why so strict: the proof unlocks internal text. And the field repeats words of the sender (its envelope address may hold an
+Why so strict: the proof unlocks internal text, and the field repeats words of the sender (an envelope address may hold an
 encoded word that turns into `; dmarc=pass` once decoded), so a second result must spoil the proof, not win.
 Why not the library authres: it refuses the whole field at the first property that RFC 7601 does not list, such as the
 `action=none` that Exchange writes, so genuine mail would lose its proof; and it merges what must be counted here.
@@ -43,30 +43,31 @@ class Verdict:
     """Why the field proves nothing although it is ours."""
 
 
-FREE_MAIL_DOMAINS = frozenset(
-    """
-    gmail.com googlemail.com outlook.com outlook.de outlook.fr outlook.es outlook.it outlook.jp outlook.com.br hotmail.com
-    hotmail.co.uk hotmail.de hotmail.fr hotmail.es hotmail.it live.com live.co.uk live.de live.fr live.nl live.it msn.com
-    passport.com yahoo.com yahoo.co.uk yahoo.co.jp yahoo.co.in yahoo.de yahoo.fr yahoo.es yahoo.it yahoo.ca yahoo.com.br
-    yahoo.com.mx yahoo.com.ar yahoo.com.au ymail.com rocketmail.com myyahoo.com aol.com aim.com icloud.com me.com mac.com
-    proton.me protonmail.com protonmail.ch pm.me tutanota.com tutanota.de tuta.io tuta.com gmx.com gmx.de gmx.net gmx.at
-    gmx.ch gmx.fr web.de t-online.de freenet.de arcor.de mail.de posteo.de mailbox.org mail.com email.com fastmail.com
-    fastmail.fm hushmail.com zoho.com zohomail.com yandex.com yandex.ru ya.ru mail.ru bk.ru inbox.ru list.ru rambler.ru
-    orange.fr wanadoo.fr free.fr laposte.net sfr.fr bbox.fr neuf.fr libero.it virgilio.it tiscali.it alice.it tin.it
-    telefonica.net terra.com.br uol.com.br bol.com.br ig.com.br globo.com sapo.pt wp.pl o2.pl onet.pl op.pl interia.pl
-    gazeta.pl seznam.cz centrum.cz email.cz atlas.cz azet.sk freemail.hu citromail.hu abv.bg mail.bg ukr.net i.ua
-    ziggo.nl kpnmail.nl xs4all.nl hetnet.nl planet.nl skynet.be telenet.be bluewin.ch btinternet.com virginmedia.com
-    sky.com talktalk.net ntlworld.com comcast.net verizon.net att.net sbcglobal.net bellsouth.net cox.net charter.net
-    earthlink.net shaw.ca rogers.com bigpond.com optusnet.com.au qq.com 163.com 126.com yeah.net sina.com sohu.com foxmail.com
-    aliyun.com naver.com daum.net hanmail.net nate.com docomo.ne.jp ezweb.ne.jp softbank.ne.jp nifty.com rediffmail.com
-    """.split()
-)
+_FREE_MAIL = """
+    gmail.com googlemail.com outlook.com outlook.de outlook.fr outlook.es outlook.it outlook.jp outlook.com.br
+    hotmail.com hotmail.co.uk hotmail.de hotmail.fr hotmail.es hotmail.it live.com live.co.uk live.de live.fr
+    live.nl live.it msn.com passport.com yahoo.com yahoo.co.uk yahoo.co.jp yahoo.co.in yahoo.de yahoo.fr
+    yahoo.es yahoo.it yahoo.ca yahoo.com.br yahoo.com.mx yahoo.com.ar yahoo.com.au ymail.com rocketmail.com
+    myyahoo.com aol.com aim.com icloud.com me.com mac.com proton.me protonmail.com protonmail.ch pm.me
+    tutanota.com tutanota.de tuta.io tuta.com gmx.com gmx.de gmx.net gmx.at gmx.ch gmx.fr web.de t-online.de
+    freenet.de arcor.de mail.de posteo.de mailbox.org mail.com email.com fastmail.com fastmail.fm hushmail.com
+    zoho.com zohomail.com yandex.com yandex.ru ya.ru mail.ru bk.ru inbox.ru list.ru rambler.ru orange.fr
+    wanadoo.fr free.fr laposte.net sfr.fr bbox.fr neuf.fr libero.it virgilio.it tiscali.it alice.it tin.it
+    telefonica.net terra.com.br uol.com.br bol.com.br ig.com.br globo.com sapo.pt wp.pl o2.pl onet.pl op.pl
+    interia.pl gazeta.pl seznam.cz centrum.cz email.cz atlas.cz azet.sk freemail.hu citromail.hu abv.bg
+    mail.bg ukr.net i.ua ziggo.nl kpnmail.nl xs4all.nl hetnet.nl planet.nl skynet.be telenet.be bluewin.ch
+    btinternet.com virginmedia.com sky.com talktalk.net ntlworld.com comcast.net verizon.net att.net
+    sbcglobal.net bellsouth.net cox.net charter.net earthlink.net shaw.ca rogers.com bigpond.com
+    optusnet.com.au qq.com 163.com 126.com yeah.net sina.com sohu.com foxmail.com aliyun.com naver.com
+    daum.net hanmail.net nate.com docomo.ne.jp ezweb.ne.jp softbank.ne.jp nifty.com rediffmail.com
+"""
+FREE_MAIL_DOMAINS = frozenset(_FREE_MAIL.split())
 
 _NO_PARTNERS: Mapping[str, str] = MappingProxyType({})
 
 
 def identify(message: InboundMessage, desk: Desk, partner_domains: Mapping[str, str] = _NO_PARTNERS) -> Sender:
-    """Role, trust and warning flags of the sender. `partner_domains` maps a lower-cased domain to the partner's name."""
+    """Role, trust and flags of the sender. `partner_domains` maps a lower-cased domain to the partner's name."""
     domain = message.from_.domain if message.from_ else ""
     trust, reason = _trust(message, domain, desk, partner_domains)
     role = Role.UNKNOWN
@@ -92,7 +93,7 @@ def _missing_proof(verdict: Verdict | None, message: InboundMessage, domain: str
     """Why the sender is not proven, in a sentence; '' if he is."""
     if not domain:
         return "there is no From address"
-    if authors(message) != {message.from_.addr_spec.lower()} if message.from_ else True:
+    if message.from_ is None or authors(message) != {message.from_.addr_spec.lower()}:
         return "there is not exactly one From address"
     if verdict is None:
         return "no Authentication-Results of our own server"
@@ -242,7 +243,10 @@ _SHORTEST_FOR_EDITS = 7
 
 
 def is_lookalike(domain: str, known: Iterable[str]) -> bool:
-    """Whether `domain`, unknown itself, could be taken for one of `known`: look-alike letters, one edit, or as a mere beginning."""
+    """Whether `domain`, itself unknown, could be taken for one of `known`.
+
+    That is: by look-alike letters, by one edit, or because it begins with the whole of it.
+    """
     known = frozenset(known)
     if any(domain == target or domain.endswith("." + target) for target in known):
         return False

@@ -10,6 +10,7 @@ from enum import Enum
 
 from mailparser_reply.constants import MAIL_LANGUAGES
 
+ATTRIBUTION_ENDS = (":", "：", "-", ";")
 MAX_CANDIDATE = 320
 """Characters of an attribution, over at most MAX_ATTRIBUTION_LINES lines."""
 MAX_ATTRIBUTION_LINES = 4
@@ -49,7 +50,7 @@ _INLINE_ATTRIBUTION = re.compile(
 
 def is_attribution(candidate: str, *, before_quote: bool, is_one_line: bool) -> bool:
     """Whether `candidate` (one to four lines joined by spaces) introduces a quote. `before_quote`: a quoted line follows."""
-    if len(candidate) > MAX_CANDIDATE or not candidate.rstrip().endswith((":", "：", "-", ";")):
+    if len(candidate) > MAX_CANDIDATE or not candidate.rstrip().endswith(ATTRIBUTION_ENDS):
         return False
     if _VERB_IN_RULE.match(candidate):
         return True
@@ -109,6 +110,9 @@ _MARKER = re.compile(
 _ABOVE = re.compile(rf"^[\s>]*[-_=*#~+.\[(]*\s*(?:{_REPLY_ABOVE})", re.IGNORECASE)
 
 
+_FENCES = frozenset("-_=*#~+.:：[(")
+
+
 class Marker(Enum):
     ORIGINAL = "original"
     FORWARDED = "forwarded"
@@ -117,7 +121,8 @@ class Marker(Enum):
 
 def marker(line: str) -> Marker | None:
     """What a separator line of a client or of a ticket system says; None for any other line."""
-    if len(line) > 120:
+    bare = line.strip(" \t>")
+    if len(line) > 120 or not (bare[:1] in _FENCES or bare[-1:] in _FENCES or "repl" in bare or "above" in bare):
         return None
     found = _MARKER.match(line)
     if found:
@@ -142,14 +147,17 @@ _LABELS: dict[str, str] = {
     "subject": r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|aihe|konu|件名|主题|主旨|제목",
 }
 _LABEL = re.compile(
-    r"^[\s>*_|]{0,8}(?:" + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items()) + r")\s{0,2}[*_]{0,3}\s?[:：][*_]{0,3}",
+    r"^[\s>*_|]{0,8}(?:"
+    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
+    + r")\s{0,2}[*_]{0,3}\s?[:：][*_]{0,3}",
     re.IGNORECASE,
 )
 
 
 def header_label(line: str) -> str | None:
     """The kind of header field (`from`, `date`, `to`, `cc`, `subject`) that `line` shows; None if it shows none."""
-    found = _LABEL.match(line[:60])
+    head = line[:60]
+    found = _LABEL.match(head) if ":" in head or "：" in head else None
     return found.lastgroup if found else None
 
 
@@ -182,7 +190,10 @@ _CLOSINGS = (
     r"よろしくお願い(?:いた|致)?します|以上|敬具|此致|敬礼|谢谢|祝好|감사합니다"
 )
 _LIBRARY_CLOSINGS = "|".join(_library_table("signatures"))
-CLOSING = re.compile(rf"^\s*(?:{_CLOSINGS}|{_LIBRARY_CLOSINGS})\s*[,.!，。、;:)~\-]*(?:\s*(?-i:[A-Z\u00c0-\u00de])[\w'.-]{{1,20}}){{0,3}}\s*[,.!]?\s*$", re.IGNORECASE)
+CLOSING = re.compile(
+    rf"^\s*(?:{_CLOSINGS}|{_LIBRARY_CLOSINGS})\s*[,.!，。、;:)~\-]*(?:\s*(?-i:[A-Z\u00c0-\u00de])[\w'.-]{{1,20}}){{0,3}}\s*[,.!]?\s*$",
+    re.IGNORECASE,
+)
 """A line that closes a letter, alone or with the name behind it."""
 
 _SENT_FROM = (
@@ -192,7 +203,10 @@ _SENT_FROM = (
     r"sendt fra|hent outlook|lähetetty (?:minun )?|hanki outlook|wysłan[eoy] z|pobierz|odesláno z|iphone'umdan gönderildi|отправлено (?:с|из)|"
     r"iphoneから送信|から送信|发自我的|發自我的|从我的.{1,20}发送|나의 .{1,20}에서 보냄|내 .{1,20}에서 보냄"
 )
-SENT_FROM = re.compile(rf"^\s*[-_*~\[(]*\s*(?:{_SENT_FROM}|{'|'.join(_library_table('sent_from'))})\s?[^,;?!]{{0,60}}(?:, (?:please|excuse|pardon|sorry|powered).{{0,60}})?!?\s*$", re.IGNORECASE)
+SENT_FROM = re.compile(
+    rf"^\s*[-_*~\[(]*\s*(?:{_SENT_FROM}|{'|'.join(_library_table('sent_from'))})\s?[^,;?!]{{0,60}}(?:, (?:please|excuse|pardon|sorry|powered).{{0,60}})?!?\s*$",
+    re.IGNORECASE,
+)
 """`Sent from my phone`, which no person wrote."""
 
 SIGNATURE_DASHES = re.compile(r"^\s?(?:--|—|–|__)\s?$")

@@ -1,12 +1,12 @@
 """Which conversation a mail belongs to: identifiers, the subject as a hint, and the keyed token of our own answers.
 
-Rule: only a token that this desk made admits a mail to a thread by itself; References and In-Reply-To are what the sender says.
+Rule: only a token that this desk made admits a mail to a thread by itself; References are what the sender says.
 Why: anybody can write somebody else's Message-ID into References. An answer of ours is named
 
     <mf.<thread id>.<token>.<unique>@domain>
 
-where the token is HMAC-SHA-256 (RFC 2104) over the thread id, cut to 80 bits, in lower-case base32: only who got a mail of
-this thread can know it. It says "this was sent in thread n"; that the sender may write there is for the policy to ask.
+where the token is HMAC-SHA-256 (RFC 2104) over the thread id, cut to 80 bits, in lower-case base32: only who got a mail
+of this thread can know it. It says "this was sent in thread n"; whether the sender may write there the policy asks.
 Rule: identifiers are without angle brackets (core.message).
 """
 
@@ -34,14 +34,17 @@ _MSG_ID = re.compile(rf"{_DOT_ATOM}@(?:{_DOT_ATOM}|\[[!-Z^-~]*\])")
 """RFC 5322, 3.6.4: id-left "@" id-right, without the obsolete forms."""
 
 # What clients put before the subject of an answer or a forward, by language; each is followed by a colon.
-_PREFIXES = (
-    "re res rép rif rv ref réf aw antw antwort sv vs vast ang svar odp odpověď vá atb ynt yan cevap bls balas "  # answers
-    "απ σχετ отв ответ на hà rsp resp "
-    "fw fwd wg weitergeleitet tr trs enc i vb doorst vs vl pd pf podane fs továbbítás továbbított ilt iлт προωθ πρθ "  # forwards
-    "пересл переслано nf rvb inoltro encaminhado reenviado reenv rm 返信 回复 回覆 答复 答覆 转发 轉寄 転送 회신 전달 답장"
-).split()
+_ANSWER_PREFIXES = """
+    re res rép rif rv ref réf aw antw antwort sv vs vast ang svar odp odpověď vá atb ynt yan cevap bls balas rsp resp
+    απ σχετ отв ответ на hà 返信 回复 回覆 答复 答覆 회신 답장
+"""
+_FORWARD_PREFIXES = """
+    fw fwd wg weitergeleitet tr trs enc i vb doorst vl pd pf podane fs továbbítás továbbított ilt i̇lt προωθ πρθ пересл
+    переслано nf rvb inoltro encaminhado reenviado reenv rm 转发 轉寄 転送 전달
+"""
+_PREFIXES = f"r {_ANSWER_PREFIXES} {_FORWARD_PREFIXES}".split()
 _PREFIX = re.compile(
-    r"(?:(?:r|" + "|".join(sorted(map(re.escape, _PREFIXES), key=len, reverse=True)) + r")\s*"
+    r"(?:(?:" + "|".join(sorted(map(re.escape, _PREFIXES), key=len, reverse=True)) + r")\s*"
     r"(?:\[\d+\]|\(\d+\)|\^\d+|\*\d+|\d{1,2})?\s*[:：]\s*)",
     re.IGNORECASE,
 )
@@ -50,13 +53,13 @@ _TAG_AT_END = re.compile(r"\s*\[[^\[\]]{0,80}\]$")
 
 
 def candidates(message: InboundMessage) -> tuple[str, ...]:
-    """Identifiers under which the thread may be known, most trusted first: References newest first, then In-Reply-To."""
+    """Identifiers that may name the thread, most trusted first: References newest first, then In-Reply-To."""
     ids = dict.fromkeys((*reversed(message.references), *message.in_reply_to))
     return tuple(message_id for message_id in ids if message_id)[:MAX_CANDIDATES]
 
 
 def subject_key(subject: str) -> str:
-    """The subject without answer and forward prefixes and [tags], case folded, blanks squeezed. A hint, never a proof."""
+    """The subject without answer and forward prefixes and [tags], case folded, blanks squeezed. A hint, no proof."""
     key = " ".join(unicodedata.normalize("NFC", subject).casefold().split())
     while True:
         shorter = _without_affix(key)
@@ -102,8 +105,8 @@ def is_valid_id(message_id: str) -> bool:
 def references_for_reply(message: InboundMessage) -> tuple[str, ...]:
     """The References of an answer to `message`, oldest first (RFC 5322, 3.6.4), at most MAX_REFERENCES_LENGTH long.
 
-    The parent's References (or its In-Reply-To, if that is a single one) and then its Message-ID. Where that is too long
-    the middle goes: the first names the thread, the last ones are what clients look at. An invented Message-ID is left out.
+    The parent's References (or its In-Reply-To, if that is a single one), then its Message-ID unless parsing invented it.
+    Where that is too long the middle goes: the first names the thread, the last ones are what clients look at.
     """
     earlier = message.references or (message.in_reply_to if len(message.in_reply_to) == 1 else ())
     own = () if message.message_id.endswith("@" + GENERATED_ID_DOMAIN) else (message.message_id,)

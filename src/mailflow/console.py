@@ -1,0 +1,187 @@
+"""How mailflow shows things to a person in a terminal: values in, rich renderables out. Prints nothing itself.
+
+Rule: text of strangers is data. It is put into Text objects, never parsed for markup, and control characters are
+taken out, so that a mail cannot drive the terminal.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mailflow.core.policy import Guard
+from mailflow.core.storage import (
+    DecidedMail,
+    OutboxView,
+    QuarantineView,
+    ThreadStory,
+    ThreadSummary,
+)
+from mailflow.services.lines import ClassifiedLine, ParsedLine
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+COLOURS = {"reply": "green", "review": "yellow", "none": "dim"}
+VERBS = {"reply": "answer", "review": "hold", "none": "ignore"}
+
+
+def plain(value: str, style: str = "") -> Text:
+    return Text(_CONTROLS.sub("\ufffd", value), style=style)
+
+
+def short(value: str, length: int) -> str:
+    line = " ".join(value.split())
+    return line if len(line) <= length else line[: length - 1] + "\u2026"
+
+
+def instant(value: datetime | None) -> str:
+    return value.astimezone().strftime("%Y-%m-%d %H:%M:%S") if value else ""
+
+
+def intents_text(intents: Iterable[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {confidence:.2f}" for name, confidence in intents) or "-"
+
+
+def classified_card(line: ClassifiedLine) -> RenderableType:
+    grid = _grid(
+        ("sender", f"{line.role}, {line.trust}"),
+        ("intents", intents_text((one.intent, one.confidence) for one in line.intents)),
+        ("answers", ", ".join(line.template) or "-"),
+    )
+    reasons = [plain(f"  - {reason.sentence}  [{reason.code}]") for reason in line.reasons]
+    evidence = [
+        plain(f"  {one.intent}: \u201c{short(words, 160)}\u201d", "italic")
+        for one in line.intents
+        for words in one.evidence[:1]
+    ]
+    verdict = Text(VERBS[line.action].upper(), style=f"bold {COLOURS[line.action]}")
+    return Panel(Group(verdict, grid, *reasons, *evidence), title=plain(line.file), title_align="left")
+
+
+def parsed_card(line: ParsedLine) -> RenderableType:
+    grid = _grid(
+        ("from", line.from_addr),
+        ("subject", line.subject),
+        ("date", line.date.isoformat() if line.date else "-"),
+        ("message-id", line.message_id),
+        ("origin", f"{line.origin.kind}: {line.origin.evidence}"),
+        ("language", line.language or "-"),
+        ("attachments", ", ".join(f"{one.filename} ({one.size} B)" for one in line.attachments) or "-"),
+        ("bounced", ", ".join(line.bounced) or "-"),
+        *(("defect", defect.sentence) for defect in line.defects),
+    )
+    body = Panel(plain(line.new_text), title="new text", title_align="left", border_style="dim")
+    return Panel(Group(grid, body), title=plain(line.file), title_align="left")
+
+
+def threads_table(threads: Sequence[ThreadSummary]) -> Table:
+    table = _table("id", "updated", "status", "queue", "requester", "subject")
+    for one in threads:
+        table.add_row(
+            str(one.id),
+            instant(one.updated_at),
+            one.status,
+            one.queue,
+            plain(short(one.requester, 40)),
+            plain(short(one.subject, 60)),
+        )
+    return table
+
+
+def thread_story(story: ThreadStory) -> RenderableType:
+    parts: list[RenderableType] = []
+    for message in story.messages:
+        arrow = "\u2190" if message.direction == "in" else "\u2192"
+        grid = _grid(
+            ("message-id", message.message_id),
+            *([("intents", intents_text(message.intents))] if message.action else []),
+            *([("decision", VERBS[message.action])] if message.action else []),
+            *(("because", reason) for reason in message.reasons),
+        )
+        title = plain(f"{arrow} {instant(message.stored_at)}  {message.from_addr}  {short(message.subject, 60)}")
+        parts.append(Panel(Group(grid, Text(), plain(message.text)), title=title, title_align="left"))
+    lines = _table("when", "who", "what", "")
+    for line in story.lines:
+        lines.add_row(instant(line.at), line.actor, line.kind, plain(line.sentence))
+    head = plain(f"Thread {story.summary.id}: {story.summary.subject} ({story.summary.status})", "bold")
+    return Group(head, *parts, lines)
+
+
+def outbox_table(entries: Sequence[OutboxView]) -> Table:
+    table = _table("id", "thread", "state", "tries", "queued", "finished", "recipient", "subject", "error")
+    for one in entries:
+        table.add_row(
+            str(one.id),
+            str(one.thread_id),
+            one.state.value,
+            str(one.attempts),
+            instant(one.queued_at),
+            instant(one.finished_at),
+            plain(one.recipient),
+            plain(short(one.subject, 40)),
+            plain(short(one.error, 60)),
+        )
+    return table
+
+
+def quarantine_table(mails: Sequence[QuarantineView]) -> Table:
+    table = _table("id", "received", "mailbox", "uid", "size", "tries", "why")
+    for one in mails:
+        table.add_row(
+            str(one.inbound_id),
+            instant(one.received_at),
+            one.ref.mailbox,
+            str(one.ref.uid),
+            str(one.size),
+            str(one.attempts),
+            plain(one.error),
+        )
+    return table
+
+
+def policy_view(rows: Sequence[tuple[str, str, str, str, str]]) -> Table:
+    table = _table("intent", "reader", "action", "template", "held if")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def guards_view(guards: Sequence[Guard]) -> Table:
+    table = _table("guard", "outcome", "why")
+    for guard in guards:
+        table.add_row(guard.name, guard.outcome.value, guard.why)
+    return table
+
+
+def day_table(mails: Sequence[DecidedMail], waited: dict[str, float]) -> Table:
+    """The live table of the demo. `waited`: Message-ID -> seconds from delivery to answer."""
+    table = _table("from", "subject", "intents", "decision", "because", "answer", "after")
+    for mail in mails:
+        seconds = waited.get(mail.message_id)
+        table.add_row(
+            plain(short(mail.from_addr, 30)),
+            plain(short(mail.subject, 32)),
+            intents_text(mail.intents[:2]),
+            Text(VERBS[mail.action], style=COLOURS[mail.action]),
+            plain(short(mail.reason, 46)),
+            mail.answer_state or "-",
+            f"{seconds:.2f} s" if seconds is not None else "",
+        )
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _grid(*rows: tuple[str, str]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        grid.add_row(Text(name, style="dim"), plain(value))
+    return grid

@@ -1,0 +1,189 @@
+"""The store: idempotent by constraint, moved by compare-and-set, append-only where it tells. On both databases."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import Integer, LargeBinary, text
+from sqlalchemy.exc import DatabaseError
+from sqlmodel import SQLModel
+from tests.databases import database_url
+
+from mailflow.adapters import schema
+from mailflow.adapters.store import SqlStore, open_engine
+from mailflow.core.delivery import OutboxState
+from mailflow.core.message import Address, MailRef, RawMessage
+from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.core.storage import Recorded
+from mailflow.errors import IllegalTransition, StoreError
+from mailflow.testing import NOON
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[SqlStore]:
+    engine = open_engine(database_url(request))
+    schema.upgrade(engine)
+    yield SqlStore(engine)
+    engine.dispose()
+
+
+def mail(uid: int, content: bytes = b"", uid_validity: int = 1) -> RawMessage:
+    return RawMessage(MailRef("desk", "INBOX", uid_validity, uid), content or b"mail %d" % uid, NOON)
+
+
+def batch(*mails: RawMessage) -> Batch:
+    return Batch(mails, Cursor(mails[-1].ref.uid_validity, mails[-1].ref.uid))
+
+
+def record(store: SqlStore, *mails: RawMessage, now: datetime = NOON) -> Recorded:
+    with store.unit() as unit:
+        return unit.record("desk", "INBOX", batch(*mails), now)
+
+
+def record_one(store: SqlStore) -> RawMessage:
+    record(store, mail(99))
+    return mail(99)
+
+
+def mail_hash(raw: RawMessage) -> str:
+    return hashlib.sha256(raw.content).hexdigest()
+
+
+def test_the_migrations_make_what_tables_py_says(store: SqlStore) -> None:
+    assert schema.drift(store.engine) == []
+    schema.require_newest(store.engine)
+
+
+def test_a_uid_read_twice_is_one_row(store: SqlStore) -> None:
+    assert record(store, mail(1), mail(2)) == Recorded(new=2)
+    assert record(store, mail(1), mail(2), mail(3)) == Recorded(new=1, known=2)
+
+
+def test_the_same_bytes_under_another_uid_are_a_copy(store: SqlStore) -> None:
+    """A changed UIDVALIDITY makes every UID new; nothing of it may be answered again."""
+    record(store, mail(1, b"same"))
+    assert record(store, mail(1, b"same", uid_validity=2)) == Recorded(copies=1)
+    with store.unit() as unit:
+        assert len(unit.claim_inbound(NOON, 10)) == 1
+
+
+def test_rows_and_cursor_stand_or_fall_together(store: SqlStore) -> None:
+    with pytest.raises(RuntimeError), store.unit() as unit:
+        unit.record("desk", "INBOX", batch(mail(1)), NOON)
+        raise RuntimeError("crash between the rows and the commit")
+    with store.unit() as unit:
+        assert unit.cursor("desk", "INBOX") is None
+        assert unit.claim_inbound(NOON, 10) == []
+    record(store, mail(1))
+    with store.unit() as unit:
+        assert unit.cursor("desk", "INBOX") == Cursor(1, 1)
+
+
+def test_a_claim_counts_the_attempt_and_is_exclusive(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+        assert unit.claim_inbound(NOON, 10) == []
+    assert claimed.attempts == 1
+    assert claimed.raw == mail(1)
+    with store.unit() as unit:
+        assert unit.reclaim_abandoned(NOON + HOUR) == 1
+        assert unit.claim_inbound(NOON, 10)[0].attempts == 2
+
+
+def test_a_postponed_mail_waits_for_its_time(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+        unit.postpone(claimed.inbound_id, NOON + HOUR, "busy", NOON)
+        assert unit.claim_inbound(NOON, 10) == []
+        assert unit.next_due() == NOON + HOUR
+        assert len(unit.claim_inbound(NOON + HOUR, 10)) == 1
+
+
+def test_quarantine_keeps_the_bytes_and_lets_go(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+        unit.quarantine(claimed.inbound_id, "too slow", NOON)
+        (view,) = unit.quarantined(10)
+        assert (view.error, view.size, view.attempts) == ("too slow", 6, 1)
+        assert unit.raw(view.inbound_id) == b"mail 1"
+        (waiting,) = unit.unacknowledged("desk", "INBOX", 10)
+        assert waiting.disposition is Disposition.FAILED
+        assert unit.retry_quarantined(view.inbound_id, NOON, "operator")
+        assert not unit.retry_quarantined(view.inbound_id, NOON, "operator")
+        assert unit.claim_inbound(NOON, 10)[0].attempts == 1
+
+
+def test_a_mail_that_is_not_being_processed_cannot_be_settled(store: SqlStore) -> None:
+    """The fence: a slow worker that lost its claim changes nothing."""
+    record(store, mail(1))
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+        unit.quarantine(claimed.inbound_id, "first", NOON)
+    with pytest.raises(IllegalTransition), store.unit() as unit:
+        unit.postpone(claimed.inbound_id, NOON, "second", NOON)
+
+
+def test_a_savepoint_undoes_itself_alone(store: SqlStore) -> None:
+    with store.unit() as unit:
+        first = unit.open_thread("one", "ann@partner.example", NOON)
+        with pytest.raises(RuntimeError), unit.savepoint():
+            unit.open_thread("two", "ann@partner.example", NOON)
+            raise RuntimeError("one bad mail")
+    with store.unit() as unit:
+        assert [thread.id for thread in unit.threads(10)] == [first]
+
+
+def test_the_audit_trail_refuses_to_be_changed(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+        unit.quarantine(claimed.inbound_id, "why", NOON)
+    for statement in ("UPDATE audit_event SET sentence = ''", "DELETE FROM audit_event"):
+        with pytest.raises(DatabaseError, match="append-only"), store.engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.mark.parametrize("table", ["inbound", "outbox", "decision", "thread"])
+def test_unknown_states_are_refused_by_the_database(store: SqlStore, table: str) -> None:
+    row: dict[str, object] = dict.fromkeys(SQLModel.metadata.tables[table].columns.keys(), "x")
+    for column in SQLModel.metadata.tables[table].columns:
+        if column.name.endswith("_at") or column.name == "internal_date":
+            row[column.name] = NOON
+        elif isinstance(column.type, Integer):
+            row[column.name] = 1
+        elif isinstance(column.type, LargeBinary):
+            row[column.name] = b""
+    row["sha256"] = mail_hash(record_one(store))
+    insert = SQLModel.metadata.tables[table].insert()
+    with pytest.raises(DatabaseError, match=f"ck_{table}"), store.engine.begin() as connection:
+        connection.execute(insert.values({key: row[key] for key in row if key in insert.table.columns}))
+
+
+def test_a_key_stays_the_same(store: SqlStore) -> None:
+    assert store.key("reply") == store.key("reply")
+    assert len(store.key("reply")) == 32
+    assert store.key("reply") != store.key("other")
+
+
+def test_an_empty_history_knows_nobody(store: SqlStore) -> None:
+    with store.unit() as unit:
+        history = unit.history(Address("", "ann@partner.example"), None, NOON)
+    assert (history.sent_to_sender, history.answers_in_thread, history.is_known_thread) == ((), 0, False)
+
+
+def test_a_claim_from_an_empty_outbox_is_none(store: SqlStore) -> None:
+    with store.unit() as unit:
+        assert unit.claim_outbox(NOON) is None
+        assert unit.outbox(10, OutboxState.SENT) == []
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/x"])
+def test_a_wrong_url_says_what_to_write(url: str) -> None:
+    with pytest.raises(StoreError, match="sqlite"):
+        open_engine(url)

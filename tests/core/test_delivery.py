@@ -1,0 +1,63 @@
+"""States and retries: the tables are the truth, so they are walked whole."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailflow.core.delivery import (
+    FINAL_INBOUND,
+    INBOUND_TRANSITIONS,
+    MAX_ATTEMPTS,
+    OUTBOX_TRANSITIONS,
+    InboundState,
+    OutboxState,
+    next_attempt,
+)
+from mailflow.errors import ConnectionFailed, OutcomeUnknown, PermanentRefusal, PoisonMail, TemporaryRefusal
+from mailflow.testing import NOON
+
+
+def test_every_state_has_a_row() -> None:
+    assert set(INBOUND_TRANSITIONS) == set(InboundState)
+    assert set(OUTBOX_TRANSITIONS) == set(OutboxState)
+
+
+def test_a_sent_or_cancelled_answer_never_moves_again() -> None:
+    assert not OUTBOX_TRANSITIONS[OutboxState.SENT]
+    assert not OUTBOX_TRANSITIONS[OutboxState.CANCELLED]
+
+
+def test_only_sending_leads_to_sent_by_itself() -> None:
+    """`uncertain` may be settled as sent by a person; nothing else may skip `sending`."""
+    before = {state for state, after in OUTBOX_TRANSITIONS.items() if OutboxState.SENT in after}
+    assert before == {OutboxState.SENDING, OutboxState.UNCERTAIN}
+
+
+def test_every_mail_can_come_to_a_final_state() -> None:
+    reached, open_ = {InboundState.RECEIVED}, [InboundState.RECEIVED]
+    while open_:
+        for after in INBOUND_TRANSITIONS[open_.pop()] - reached:
+            reached.add(after)
+            open_.append(after)
+    assert reached == set(InboundState)
+    assert reached >= FINAL_INBOUND
+
+
+@pytest.mark.parametrize("error", [PermanentRefusal("550"), OutcomeUnknown("lost"), PoisonMail("slow")])
+def test_permanent_errors_are_never_tried_again(error: Exception) -> None:
+    assert next_attempt(error, 1, NOON, 0.5).due_at is None
+
+
+@pytest.mark.parametrize("error", [TemporaryRefusal("451"), ConnectionFailed("refused"), RuntimeError("unknown")])
+def test_temporary_and_unknown_errors_are_tried_again_until_the_last_attempt(error: Exception) -> None:
+    assert next_attempt(error, 1, NOON, 0.5).due_at == NOON + timedelta(seconds=20)
+    assert next_attempt(error, MAX_ATTEMPTS, NOON, 0.5).due_at is None
+
+
+@given(st.integers(1, MAX_ATTEMPTS - 1), st.floats(0, 1, exclude_max=True))
+def test_the_wait_is_positive_and_capped(attempts: int, jitter: float) -> None:
+    due = next_attempt(TemporaryRefusal("451"), attempts, NOON, jitter).due_at
+    assert due is not None
+    assert timedelta(seconds=16) <= due - NOON <= timedelta(hours=1) * 1.2
