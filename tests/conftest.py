@@ -7,11 +7,13 @@ import pytest
 from tests.databases import PostgresServer, postgres_programs, running_postgres
 from tests.servers import MailServers, missing_binaries, running_mail_servers
 
+_SERVER_FIXTURES = {"mail_servers", "postgres"}
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What asks for the servers is marked `e2e`."""
     for item in items:
-        if "mail_servers" in getattr(item, "fixturenames", ()):
+        if _SERVER_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.e2e)
 
 
@@ -26,13 +28,6 @@ def mail_servers() -> Iterator[MailServers]:
         pytest.skip(sentence)
     with running_mail_servers() as servers:
         yield servers
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What asks for the servers is marked `e2e`."""
-    for item in items:
-        if "mail_servers" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,21 @@ Each part can be replaced by keyword, so that a test needs no patching.
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from mailflow.adapters import assets, schema
+from mailflow.adapters.examples import examples_by_file, read_examples, read_labelled, to_bytes
 from mailflow.adapters.imap import ImapAccount, ImapSource
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
 from mailflow.adapters.spacy_classifier import SpacyClassifier
+from mailflow.adapters.spacy_training import Progress, TrainingReport, train
 from mailflow.adapters.store import SqlStore, open_engine
+from mailflow.core.check import Problem, check
+from mailflow.core.evaluation import Judged
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Source, Submission
@@ -183,3 +187,64 @@ def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
 def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str]]]:
     """The guards in their order, and the playbook's rows."""
     return GUARDS + SEND_GUARDS, policy_table(assets.load_playbook(find_assets(settings).classifiers))
+
+
+def model_report(model: Path) -> dict[str, object] | None:
+    """What the model says of itself, None where there is no model."""
+    return SpacyClassifier(model).meta if (model / "meta.json").is_file() else None
+
+
+def check_assets(settings: Settings) -> list[Problem]:
+    """Playbook, links, templates, examples and model proved against each other; empty if all agree."""
+    found = find_assets(settings)
+    playbook, links = assets.load_playbook(found.classifiers), assets.load_links(found.classifiers)
+    renderer = build_renderer(found, playbook)
+    read = read_examples(found.classifiers / "examples")
+    classifier = SpacyClassifier(found.model)
+    problems = check(
+        playbook,
+        links,
+        assets.load_templates(found.templates),
+        lambda part: renderer.render([part], greeting_name="", subject="").text,
+        model_labels=classifier.labels,
+        examples=examples_by_file(read),
+    )
+    if classifier.meta["data_sha256"] != read.sha256:
+        problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
+    return problems
+
+
+def train_model(settings: Settings, progress: Progress) -> TrainingReport:
+    found = find_assets(settings)
+    return train(
+        found.classifiers / "examples",
+        found.classifiers / "config.cfg",
+        found.model,
+        labels=tuple(assets.load_playbook(found.classifiers).intents),
+        now=SystemClock().now(),
+        progress=progress,
+    )
+
+
+def evaluate_model(settings: Settings, paths: Sequence[Path], progress: Progress) -> list[Judged]:
+    """What the desk would do with each labelled mail, beside its label. `paths`: .jsonl files in the examples' form."""
+    triage = build_triage(settings)
+    labelled = [one for path in paths for one in read_labelled(path)]
+    judged = []
+    for n, example in enumerate(labelled):
+        progress(n, len(labelled))
+        triaged = triage.triage(to_bytes(example))
+        judged.append(
+            Judged(
+                name=example.id,
+                language=example.lang,
+                author=example.author,
+                wanted=(example.primary, *(one for one in example.intents if one != example.primary)),
+                said=tuple(score.intent for score in triaged.classification.intents),
+                wanted_action=example.action,
+                action=triaged.decision.action,
+                answered=tuple(part.intent for part in triaged.decision.answers),
+                reason=triaged.decision.reasons[0].sentence,
+            )
+        )
+    return judged

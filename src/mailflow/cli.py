@@ -301,7 +301,7 @@ def train(config: ConfigOption = None) -> None:
     """Train the classifier on classifiers/examples and put it in place of the old one."""
     with _explained(), progress("training") as show:
         report = bootstrap.train_model(settings.read_settings(config), show)
-    out.print(report)
+    out.print(console.training_view(report))
 
 
 @app.command()
@@ -310,8 +310,8 @@ def evaluate(
 ) -> None:
     """Compare what the model says of labelled mails with what they are labelled as."""
     with _explained(), progress("evaluating") as show:
-        report = bootstrap.evaluate_model(settings.read_settings(config), paths, show)
-    out.print(report)
+        judged = bootstrap.evaluate_model(settings.read_settings(config), paths, show)
+    out.print(console.evaluation_view(judged))
 
 
 @app.command()

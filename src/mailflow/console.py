@@ -13,6 +13,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from mailflow.adapters.spacy_training import TrainingReport
+from mailflow.core.evaluation import Judged, Verdict, by_intent, figures
 from mailflow.core.policy import Guard
 from mailflow.core.storage import (
     DecidedMail,
@@ -140,6 +142,39 @@ def quarantine_table(mails: Sequence[QuarantineView]) -> Table:
             plain(one.error),
         )
     return table
+
+
+def evaluation_view(judged: Sequence[Judged]) -> RenderableType:
+    """Figures, the answers that were wrong, and which intents are confused."""
+    found = figures(judged)
+    grid = _grid(
+        ("mails", str(found.mails)),
+        ("action right", f"{found.action_right:.1%}"),
+        ("wrong answers", f"{found.wrong_answers:.1%}"),
+        ("automation", f"{found.automation:.1%} of the answerable"),
+        ("primary right", f"{found.primary_right:.1%}"),
+        ("intent micro-F1", f"{found.intent_micro_f1:.3f}"),
+        *((name, str(count)) for name, count in found.verdicts),
+    )
+    wrong = _table("wrongly answered", "wanted", "said", "answered", "because")
+    for one in judged:
+        if one.verdict in (Verdict.WRONG_ANSWER, Verdict.WRONG_PATH):
+            wanted = f"{one.wanted_action}: {', '.join(one.wanted)}"
+            wrong.add_row(one.name, wanted, ", ".join(one.said), ", ".join(one.answered), plain(short(one.reason, 60)))
+    confused = _table("intent", "labelled", "found", "said wrongly")
+    for row in by_intent(judged):
+        confused.add_row(*map(str, row))
+    return Group(grid, Text(), wrong, Text(), confused)
+
+
+def training_view(report: TrainingReport) -> RenderableType:
+    return _grid(
+        ("model", report.version),
+        ("mails", f"{report.mails} by {len(report.authors)} authors"),
+        ("primary right", f"{report.primary_accuracy:.1%} (cross-fitted)"),
+        ("intent micro-F1", f"{report.intent_micro_f1:.3f}"),
+        ("action right", f"{report.action_accuracy:.1%}"),
+    )
 
 
 def policy_view(rows: Sequence[tuple[str, str, str, str, str]]) -> Table:

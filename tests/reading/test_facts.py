@@ -1,4 +1,4 @@
-"""Facts: what is attached (D6), who reads along (A14, A15), and what the words say. Precision is tested as much as recall."""
+"""Facts: attachments (D6), readers (A14, A15), and what the words say. Precision is tested as much as recall."""
 
 import pytest
 from hypothesis import given

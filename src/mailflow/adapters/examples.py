@@ -76,6 +76,23 @@ def read_examples(folder: Path) -> ExampleSet:
     return ExampleSet(tuple(examples), digest.hexdigest())
 
 
+def read_labelled(path: Path) -> tuple[Example, ...]:
+    """The mails of one .jsonl file. Raises AssetError with the line."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise AssetError(f"{path}: cannot be read: {error}") from error
+    return tuple(_example(line, f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip())
+
+
+def examples_by_file(read: ExampleSet) -> dict[str, set[str]]:
+    """The intents that each examples file speaks of, by file name."""
+    found: dict[str, set[str]] = {}
+    for example in read.examples:
+        found.setdefault(f"{example.primary}.jsonl", set()).update(example.intents)
+    return found
+
+
 def _example(line: str, place: str) -> Example:
     try:
         return Example.model_validate_json(line)

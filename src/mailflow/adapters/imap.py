@@ -124,8 +124,6 @@ class ImapSource:
         self._existing_folders: set[str] = set()
         self._interrupted = threading.Event()
 
-    # -- Source ----------------------------------------------------------------------------------------------------
-
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
         with self._connection() as client:
             uid_validity = self._select(client).uid_validity
@@ -156,11 +154,10 @@ class ImapSource:
         self._interrupted.set()
 
     def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(IMAPClientError, OSError):
-                client.logout()
-            _shut(client)
+        with suppress(IMAPClientError, OSError):
+            if self._client is not None:
+                self._client.logout()
+        self._drop()
 
     # -- the connection --------------------------------------------------------------------------------------------
 
@@ -173,8 +170,6 @@ class ImapSource:
                 self._existing_folders.clear()
                 self._select(self._client)
             yield self._client
-        except LoginRefused:
-            raise
         except (IMAPClientError, OSError) as error:
             # imapclient's errors are all IMAP4.error: abort, ProtocolError, NO and BAD; ssl.SSLError is an OSError.
             self._drop()
@@ -186,7 +181,7 @@ class ImapSource:
             _shut(client)
 
     def _select(self, client: IMAPClient) -> Cursor:
-        """SELECT the mailbox; returns how far it reaches now: the UID before UIDNEXT (which old servers do not tell)."""
+        """SELECT the mailbox; returns how far it reaches: the UID before UIDNEXT, which old servers do not tell."""
         selected = client.select_folder(self.mailbox)
         self._uid_validity = int(_data_item(selected, b"UIDVALIDITY"))
         uid_next = selected.get(b"UIDNEXT")
@@ -198,11 +193,9 @@ class ImapSource:
     def _fetch_window(self, uid_validity: int, uids: Sequence[int]) -> Iterator[Batch]:
         with self._connection() as client:
             listed = _list(client, uids)
+        account = self._settings
         plan = plan_batches(
-            listed,
-            messages=self._settings.batch_messages,
-            octets=self._settings.batch_octets,
-            max_size=self._settings.max_size,
+            listed, messages=account.batch_messages, octets=account.batch_octets, max_size=account.max_size
         )
         covered = 0
         for batch in plan:
@@ -223,12 +216,10 @@ class ImapSource:
         for item in batch:
             ref = MailRef(self.account, self.mailbox, self._uid_validity, item.uid)
             if item.size <= max_size:
-                content = _body(whole, item.uid, b"BODY[]")
-                size = None
+                content, size = _body(whole, item.uid, b"BODY[]"), None
             else:
                 head = client.fetch([item.uid], [f"BODY.PEEK[]<0.{HEAD_OCTETS}>"])
-                content = _body(head, item.uid, b"BODY[]<0>")
-                size = item.size
+                content, size = _body(head, item.uid, b"BODY[]<0>"), item.size
             if content is not None:
                 yield RawMessage(ref, content, item.internal_date, size)
 

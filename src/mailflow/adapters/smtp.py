@@ -132,7 +132,8 @@ class SmtpSubmission:
                 raise self._refusal(error.code, error.message) from error
             await self._abandon()
             raise OutcomeUnknown(f"{self._account.host}: not a reply to DATA: {error.code} {error.message}") from error
-        except _LOST as error:
+        except Exception as error:
+            # Why all: an error that nobody thought of would count as temporary, and the message be sent again.
             await self._abandon()
             raise OutcomeUnknown(f"{self._account.host}: lost after DATA began: {_reason(error)}") from error
 

@@ -27,6 +27,8 @@ ASK_FLUFL = 2
 ENOUGH = 3
 """Points from which on signals alone make a bounce."""
 _MAX_RETURNED_IDS = 20
+_LONGEST_LINE = 998
+"""RFC 5322, 2.1.1."""
 _NOBODY = "MAILER-DAEMON@localhost.invalid"
 
 
@@ -196,7 +198,7 @@ _BODY_HEAD = 4000
 
 def header_signals(message: InboundMessage) -> tuple[Signal, ...]:
     """What the header says for (points above zero) and against a bounce."""
-    subject = " ".join(message.subject.split())
+    subject = " ".join(message.subject[:_LONGEST_LINE].split())
     says_failed = _SUBJECT.match(subject) is not None
     recipients = message.header("X-Failed-Recipients")
     is_reply = message.header("Auto-Submitted").lower().startswith("auto-replied") and not _is_daemon(message)
@@ -281,15 +283,15 @@ def _status_groups(part: Message) -> Iterator[Message]:
         if not isinstance(group, Message):
             continue
         yield group
-        rest = group.get_payload()
-        if isinstance(rest, str):
-            yield from (message_tree(each.encode("utf-8", "replace")) for each in re.split(r"\r?\n\r?\n", rest))
+        rest = group.get_payload(decode=True)
+        if isinstance(rest, bytes):
+            yield from map(message_tree, re.split(rb"\r?\n\r?\n", rest))
 
 
 def _recipient(fields: Message) -> str:
     """`rfc822; jane@a.example` -> `jane@a.example`; the original recipient rather than the final one."""
     for name in _RECIPIENT_FIELDS:
-        value = f"{fields.get(name, '')}"
+        value = f"{fields.get(name, '')}"[:_LONGEST_LINE]
         found = re.search(r"[^\s<>;,\"()]+@[^\s<>;,\"()]+", value.partition(";")[2] or value)
         if found:
             return found[0]
@@ -319,8 +321,10 @@ def _from_flufl(content: bytes) -> tuple[FailedRecipient, ...]:
 
 
 def _head(content: bytes) -> bytes:
+    """Header and first octets of the body, each line as long as it may be: a detector is quadratic in a line."""
     blank = re.search(rb"\r?\n\r?\n", content)
-    return content[: (blank.end() if blank else 0) + FLUFL_OCTETS]
+    head = content[: (blank.end() if blank else 0) + FLUFL_OCTETS]
+    return b"\n".join(line[:_LONGEST_LINE] for line in head.split(b"\n"))
 
 
 def _addr_spec(address: bytes) -> str:
@@ -329,7 +333,7 @@ def _addr_spec(address: bytes) -> str:
 
 # The mail that came back
 
-_RETURNED_ID = re.compile(r"^[>\s]*message-id\s*:\s*<([^<>\s]+)>", re.IGNORECASE | re.MULTILINE)
+_RETURNED_ID = re.compile(r"^[> \t]{0,20}message-id[ \t]*:\s{0,9}<([^<>\s]+)>", re.IGNORECASE | re.MULTILINE)
 
 
 def returned_message_ids(tree: Message, own_id: str) -> tuple[str, ...]:

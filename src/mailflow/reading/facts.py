@@ -130,8 +130,8 @@ def _sentences(text: str) -> Iterator[str]:
 
 _CONDITION = re.compile(
     r"\b(?:if|unless|whether|in case|in the event|should (?:it|this|that|we|i|they)|suppose"
-    r"|would(?! like| appreciate| be \w+ful)|falls|wenn|sollten?|ob|würden?(?! gern)|si|s'il|en cas|au cas où|en caso|caso|qualora"
-    r"|se (?:il|la|lo|non|não|o|a)|als|indien|mocht|jeśli|jeżeli|gdyby|w przypadku)\b[^,;:—]*$",
+    r"|would(?! like| appreciate| be \w+ful)|falls|wenn|sollten?|ob|würden?(?! gern)|si|s'il|en cas|au cas où|en caso"
+    r"|caso|qualora|se (?:il|la|lo|non|não|o|a)|als|indien|mocht|jeśli|jeżeli|gdyby|w przypadku)\b[^,;:—]*$",
     re.IGNORECASE,
 )
 """It reaches to the next comma: in "if not, we will sue" the threat stands."""
@@ -146,51 +146,73 @@ _HOW = re.compile(
     r"|hoe (?:kan|kunnen|moet)|jak (?:mogę|można))\b[^,;:]*$",
     re.IGNORECASE,
 )
+_REACH = 300
+"""Characters before a cue in which an excuse is looked for."""
 _ASKED_IN_EARNEST = frozenset({"privacy", "security", "legal", "money_paid"})
 """Who asks how to report a hole or to have data deleted wants just that."""
 
 
 def _states(sentence: str, fact: str, cues: re.Pattern[str]) -> bool:
     excuses = (_CONDITION, _NEGATION) if fact in _ASKED_IN_EARNEST else (_CONDITION, _NEGATION, _HOW)
-    befores = (sentence[: found.start()] for found in cues.finditer(sentence))
+    befores = (sentence[max(0, found.start() - _REACH) : found.start()] for found in cues.finditer(sentence))
     return any(not any(excuse.search(before) for excuse in excuses) for before in befores)
 
 
 # The cue tables: one cue a line, or several between free-standing bars. A cue is a regular expression over one sentence
-# with single blanks, without regard to case and between word boundaries (after `~` without them, for scripts without blanks).
-# `...` is a gap of at most 60 characters, <NAME> a list of _LISTS; a line that ends with a backslash goes on.
+# with single blanks, without regard to case and between word boundaries (after `~` without them, for scripts that have
+# blanks). `...` is a gap of at most 60 characters, <NAME> a list of _LISTS; a line that ends with a backslash goes on.
 
 _LISTS = {
-    "PATH": "(portal|form|link|button|page|icon|tab|steps?|instructions?|path|sign[- ]?up|registration|log-?in|reset|guide|url)",
+    "PATH": (
+        "(portal|form|link|button|page|icon|tab|steps?|instructions?|path|sign[- ]?up|registration|"
+        "log-?in|reset|guide|url)"
+    ),
     "FORMULAR": "(portal|formular|link|button|seite|schritte?|anleitung|anmeldung|registrierung|login)",
-    "LIEN": "(portail|formulaire|lien|bouton|page|portal|formul[aá]rio|enlace|link|botón|página|portale|modulo|pagina)",
-    "ASKED": "(requests?|applications?|forms?|tickets?|registrations?|submissions?|claims?|orders?|po|nfr|access|documents?)",
-    "SENT": "(submitted|sent( in| you| over)?|filed|filled (out|in)|completed|requested|applied for|applied|raised|registered)",
-    "DAY": "((last|on|since) (week|month|mon|tues|wednes|thurs|fri|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)",
-    "SINCE": "(ago|already|yesterday|still|since|twice|earlier|but|on \\d+|(days?|weeks?|months?) (ago|now|later)|<DAY>)",
-    "ANSWER": "((a |an |any |your |the )?(reply|response|answer|feedback|confirmation|update|news|credentials|approval))",
+    "LIEN": (
+        "(portail|formulaire|lien|bouton|page|portal|formul[aá]rio|enlace|link|botón|página|portale|modulo|pagina)"
+    ),
+    "ASKED": (
+        "(requests?|applications?|forms?|tickets?|registrations?|submissions?|claims?|orders?|po|nfr|access|documents?)"
+    ),
+    "SENT": (
+        "(submitted|sent( in| you| over)?|filed|filled (out|in)|completed|requested|applied for|applied|"
+        "raised|registered)"
+    ),
+    "DAY": (
+        "((last|on|since) (week|month|mon|tues|wednes|thurs|fri|jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)"
+    ),
+    "SINCE": (
+        "(ago|already|yesterday|still|since|twice|earlier|but|on \\d+|(days?|weeks?|months?) (ago|now|later)|<DAY>)"
+    ),
+    "ANSWER": (
+        "((a |an |any |your |the )?(reply|response|answer|feedback|confirmation|update|news|credentials|approval))"
+    ),
     "LAWYER": "(lawyers?|attorneys?|solicitors?|legal (counsel|team|department))",
     "WE": "(i|we|they|he|she|(our |the |my |end )?(customer|client|company))",
     "FOUND": "(found|discovered|identified|noticed|detected|report|reporting|disclose|disclosing)",
     "LAW": "(gdpr|ccpa|lgpd|rgpd|dsgvo|ds-gvo|rodo|avg)",
-    "AI": "(ai|a\\.i\\.|bot|chat ?bot|assistant|llm|language model|classifier|model|parser|auto-?responder|gpt|agent)",
-    "TAUGHT": "(instructions?|prompts?|rules|directions|directives|guidelines|polic(y|ies)|context|commands?|messages)",
+    "AI": (
+        "(ai|a\\.i\\.|bot|chat ?bot|assistant|llm|language model|classifier|model|parser|auto-?responder|gpt|agent)"
+    ),
+    "TAUGHT": (
+        "(instructions?|prompts?|rules|directions|directives|guidelines|polic(y|ies)|context|commands?|messages)"
+    ),
 }
 
 _CUE_TABLES = {
     "tried_and_failed": r"""
-        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(fails?|failed|\
-            errors?|nothing)
-        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...(not|n't|no \
-            luck|still|never|rejected)
-        already (tried|done|did|followed|used) (that|this|it|so|both|all of|these|those|what you|your|the (same|\
-            <PATH>))
+        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...\
+            (fails?|failed|errors?|nothing)
+        <WE>( have|'ve| has)? (already )?(tried|followed|used|completed)...<PATH>...(but|and|yet)...\
+            (not|n't|no luck|still|never|rejected)
+        already (tried|done|did|followed|used) \
+            (that|this|it|so|both|all of|these|those|what you|your|the (same|<PATH>))
         (i|we)( have|'ve)? tried (that|this|it|both|your (steps|link|suggestion|instructions))
-        <PATH>( [\w-]+){0,3} (did|does|do|is|was|are)(n't| not|nt) (work|help|load|open|respond|accept|let|go \
-            through)\w*
+        <PATH>( [\w-]+){0,3} (did|does|do|is|was|are)(n't| not|nt) \
+            (work|help|load|open|respond|accept|let|go through)\w*
         <PATH>( [\w-]+){0,3} keeps? (failing|rejecting|giving|returning|saying|showing)
-        <PATH>( [\w-]+){0,3} (gives?|gave|returns?|returned|shows?|showed|throws?|ends? (in|with))( me| us)?( \
-            only)? an? ([\w-]+ ){0,2}error
+        <PATH>( [\w-]+){0,3} (gives?|gave|returns?|returned|shows?|showed|throws?|ends? (in|with))( me|\
+             us)?( only)? an? ([\w-]+ ){0,2}error
         <PATH>( [\w-]+){0,3} (times? out|timed out|fails? with|failed (again|twice|with)|leads? nowhere)
         to no avail | still the same (error|problem|issue) | tried (several|many|multiple|three|four|five) times
         (habe|haben)...(schon|bereits)...(versucht|probiert|ausprobiert|befolgt)
@@ -212,11 +234,11 @@ _CUE_TABLES = {
         any (update|news|progress) (on|about|regarding) (my|our|the|this)( [\w-]+){0,3} <ASKED>
         what (happened|became|has become) (to|of|with) (my|our|the)( [\w-]+){0,3} <ASKED>
         follow(ing)? up on (my|our)( [\w-]+){0,3} <ASKED>
-        (have|has|'ve|did)(n't| not| never| yet to)( yet)? (heard?|received?|got|gotten|had|get)( from you)? (back|\
-            anything|<ANSWER>)
+        (have|has|'ve|did)(n't| not| never| yet to)( yet)? (heard?|received?|got|gotten|had|get)( from you)? \
+            (back|anything|<ANSWER>)
         still (waiting for|waiting on|awaiting) <ANSWER>
-        no (reply|response|answer|credentials|confirmation|news)( [\w-]+){0,2} (came|arrived|received|since|so far|\
-            yet|until now)
+        no (reply|response|answer|credentials|confirmation|news)( [\w-]+){0,2} \
+            (came|arrived|received|since|so far|yet|until now)
         (antrag|formular|anfrage|registrierung|bestellung|bewerbung)...(eingereicht|ausgefüllt|abgeschickt|gestellt)
         (status|stand) (meine[rs]|unsere[rs]|der|des) (antrag|anfrage|registrierung|bestellung)\w*
         (noch|immer noch|bisher) keine (antwort|rückmeldung|zugangsdaten|bestätigung)
@@ -236,8 +258,8 @@ _CUE_TABLES = {
     "escalation": r"""
         unacceptable | outrageous | disgrace(ful)? | ridiculous | appalling | a (bad )?joke | incompeten(t|ce)
         furious | angry | fed up
-        (very|extremely|really|deeply|so|increasingly|highly|beyond) (disappoint|frustrat|upset|unhapp|annoy|\
-            dissatisf)\w+
+        (very|extremely|really|deeply|so|increasingly|highly|beyond) \
+            (disappoint|frustrat|upset|unhapp|annoy|dissatisf)\w+
         (losing|lost|out of) (my |our |all )?patience | waste of (my|our) time
         (formal|official|file|filing|lodge|make|making|raise|raising) (a |an |my |our )?(formal |official )?complaint
         this is (a|my) complaint
@@ -249,8 +271,8 @@ _CUE_TABLES = {
         (speak|talk) (to|with) (your|a|the) (manager|supervisor|director|boss)
         nobody (ever )?(answers|replies|responds|helps|cares|has (answered|replied|responded))
         (ignored|ignoring) (us|me|my|our)
-        (we|i) (will|shall|are going to|am going to) (leave|terminate|go public|cancel (our|the) (partnership|\
-            contract|agreement))
+        (we|i) (will|shall|are going to|am going to) \
+            (leave|terminate|go public|cancel (our|the) (partnership|contract|agreement))
         inakzeptabel | unzumutbar | unverschämt\w* | frechheit | nicht (akzeptabel|hinnehmbar)
         zum (dritten|vierten|wiederholten) mal
         (sehr|äußerst|extrem|wirklich) (enttäuscht|verärgert|unzufrieden|frustriert|wütend) | eskaliere?n?
@@ -314,20 +336,20 @@ _CUE_TABLES = {
         ~個人情報.{0,10}(削除|開示|漏)
     """,
     "security": r"""
-        <FOUND>...(xss|csrf|sql injection|idor|rce|ssrf)...(in|on|of|with|at) (your|the (partner )?(portal|site|\
-            page|login))
-        <FOUND>...vulnerabilit(y|ies)...(in|on|of|with|at) (your|the (partner )?(portal|site|website|page|login)|\
-            partners?\.)
+        <FOUND>...(xss|csrf|sql injection|idor|rce|ssrf)...(in|on|of|with|at) \
+            (your|the (partner )?(portal|site|page|login))
+        <FOUND>...vulnerabilit(y|ies)...(in|on|of|with|at) \
+            (your|the (partner )?(portal|site|website|page|login)|partners?\.)
         <FOUND> (an? |the )?([\w-]+ ){0,2}security (issue|hole|flaw|bug|problem|weakness|gap|vulnerability|concern)
         (responsible|coordinated|vulnerability) disclosure | bug bounty | proof[- ]of[- ]concept exploit
         security (breach|incident)(?! (response|management|policy|process|handling))
         (have|has|had|was|were) (been |got )?hacked
         (account|portal|login|mailbox|system|password|credentials|server)s?( [\w-]+){0,2} (was|were|is|been|got|be) \
             (hacked|compromised|leaked|stolen|exposed)
-        (can|could|able to) (see|access|view|read|open|download)( [\w']+){0,2} (other|another) (partner|compan|\
-            customer|reseller)\w*'?s?'? (data|deals?|records?|files?)
-        (phishing|fraudulent|spoofed) (e-?mails?|mails?|sites?|messages?)...(your name|pretend|claim|impersonat|\
-            from (you|gitlab))\w*
+        (can|could|able to) (see|access|view|read|open|download)( [\w']+){0,2} (other|another) \
+            (partner|compan|customer|reseller)\w*'?s?'? (data|deals?|records?|files?)
+        (phishing|fraudulent|spoofed) (e-?mails?|mails?|sites?|messages?)...\
+            (your name|pretend|claim|impersonat|from (you|gitlab))\w*
         sicherheits(lücke|problem|vorfall|leck)\w*
         (konto|account|zugang|passwort)( \w+){0,2} (gehackt|kompromittiert|gestohlen)
         (faille|vulnérabilité|incident) de sécurité | compte( \w+){0,2} (piraté|compromis)
@@ -343,8 +365,8 @@ _CUE_TABLES = {
             licen[cs]es?|users?|seats?|version|courses?|support))
         (already|been|fully) paid | invoice (was|is) paid
         payment (was|has been|is) (already )?(made|sent|wired|transferred|processed|completed|done|debited)
-        (i|we)( have|'ve)? (already )?(made|sent|completed|wired|transferred) (the |our |a |full )?(payment|money|\
-            funds|amount)
+        (i|we)( have|'ve)? (already )?(made|sent|completed|wired|transferred) \
+            (the |our |a |full )?(payment|money|funds|amount)
         (charged|billed|debited) (us|me|twice|double|our|my) | (card|account) (was|has been|got) (charged|debited)
         double[- ]charged
         refund (me|us|our|my)
@@ -365,12 +387,12 @@ _CUE_TABLES = {
 }
 
 _MACHINE_ORDER_TABLE = r"""
-    (ignore|disregard|forget|override|bypass|skip)( [\w']+){0,3} (previous|prior|above|earlier|preceding|foregoing|\
-        system|original)( \w+){0,2} <TAUGHT>
+    (ignore|disregard|forget|override|bypass|skip)( [\w']+){0,3} \
+        (previous|prior|above|earlier|preceding|foregoing|system|original)( \w+){0,2} <TAUGHT>
     (ignore|disregard|forget|override|bypass) (all )?(of )?your( \w+)? <TAUGHT>
     (disregard|forget) everything (above|before|you)
-    (system|assistant|developer|admin) ?(prompt|message|override|note|command|instruction)? ?:...(approve|ignore|\
-        grant|you (are|must|will)|classify|override|disregard)
+    (system|assistant|developer|admin) ?(prompt|message|override|note|command|instruction)? ?:...\
+        (approve|ignore|grant|you (are|must|will)|classify|override|disregard)
     (system|assistant|developer) (prompt|override|command) ?: | begin (system )?(prompt|instructions)
     prompt injection | jailbreak
     ~</?(system|assistant|instructions?|prompt)>|<\|(im_start|im_end|system|endoftext)|\[/?(system|inst|\
@@ -380,18 +402,18 @@ _MACHINE_ORDER_TABLE = r"""
     (note|message|instructions?|command|attention|hint|dear)( to| for)?( the| any| our| your)?( \w+)? <AI> ?[:,–-]
     (act|behave) as (an? |the )?(<AI>|administrator)
     if you('re| are) (an? |the )?(<AI>|automated|automatic|computer)(?! (partner|reseller|customer))
-    (approve|grant|accept|confirm|release|issue|authori[sz]e) (this|it|my|our|the|all)( [\w-]+){0,4} (automatically|\
-        without (any )?(human )?(review|approval|check\w*))
+    (approve|grant|accept|confirm|release|issue|authori[sz]e) (this|it|my|our|the|all)( [\w-]+){0,4} \
+        (automatically|without (any )?(human )?(review|approval|check\w*))
     (approve|grant|accept|confirm|release) automatically
     auto-?(approve|accept|grant|confirm) (this|my|our|the|all|it)
     (classify|categori[sz]e|label) (this|the|my) (e-?mail|message|mail|ticket|request|text) (as|with)
-    (mark|treat|flag|consider) (this|the|my) (e-?mail|message|mail|request|sender) as (approved|internal|verified|\
-        trusted|authenticated|authori[sz]ed|safe)
+    (mark|treat|flag|consider) (this|the|my) (e-?mail|message|mail|request|sender) as \
+        (approved|internal|verified|trusted|authenticated|authori[sz]ed|safe)
     set (the |its |your )?(intent|category|confidence|label|action|role|trust)( level| score)? ?(to|=|:)
     (respond|reply|answer|output) (only|exactly|solely) with
     (reveal|print|show|repeat|output) (me )?(your|the) (system )?(prompt|instructions)
-    (ignoriere|missachte|vergiss)\w*( \w+){0,2} (vorherige|bisherige|vorige|obige|frühere)\w* (anweisung|befehl|\
-        regel)\w*
+    (ignoriere|missachte|vergiss)\w*( \w+){0,2} (vorherige|bisherige|vorige|obige|frühere)\w* \
+        (anweisung|befehl|regel)\w*
     automatisch (genehmigen|freigeben)
     (ignor|oubli|olvid|esque|dimentic)\w+( \w+){0,3} (instructions|consignes|instrucciones|instruções|istruzioni) \
         (précédentes|anteriores|previas|precedenti)

@@ -1,14 +1,14 @@
 """Who made a mail: a person, an automaton that answers, one that tells, a list, a mail server, or we ourselves.
 
 Order (the first that applies wins): own, bounce, auto_replied, auto_generated, list, human.
-Rule: only what is human may be answered by itself (D5; RFC 3834, 2). The evidence is the field or the rule that matched.
+Rule: only what is human may be answered by itself (D5; RFC 3834, 2). The evidence is the field or rule that matched.
 Rule: `Auto-Submitted: no` is a person; it also silences the weak signs (words of the subject and the text, the name of
 the address), which people produce by accident.
 Why: RFC 3834, 5 defines the word for exactly this, and desks that read it as a sign of automation lose such mail.
 Rule: every sign of the header is a row of a table.
 Why `Precedence: bulk` and the loop fields of ticket systems make a list, no automaton: people write through lists and
 ticket systems, too, so such mail is not answered by itself, but nothing throws it away.
-Why X-Auto-Response-Suppress counts only with All or AutoReply: Outlook writes `OOF` or `DR, RN, NRN` for people as well.
+Why X-Auto-Response-Suppress counts only with All or AutoReply: Outlook writes `OOF` or `DR, RN, NRN` for people, too.
 Why the desk's own list is no list: a shared mailbox is often a group, and then all of its mail carries List-Id.
 """
 
@@ -24,6 +24,7 @@ from mailflow.reading.sender import Desk
 LOOP_HEADER = "X-Mailflow-Loop"
 """Every mail that this desk sends carries it."""
 _LONGEST_EVIDENCE = 200
+_LONGEST_SUBJECT = 998
 _HEAD_OCTETS = 256 * 1024
 _FEW_WORDS = 700
 """Characters of a text that is short enough to be nothing but an automatic answer."""
@@ -32,7 +33,7 @@ _Found = tuple[OriginKind, str]
 
 
 def detect(message: InboundMessage, content: bytes, desk: Desk) -> Origin:
-    """The origin of `message`. `content` is the raw mail; it is parsed again only where its header suggests a bounce."""
+    """The origin of `message`. `content` is the raw mail; it is parsed again only if the header suggests a bounce."""
     own = _own(message, desk)
     if own:
         return _origin(OriginKind.OWN, own)
@@ -277,7 +278,8 @@ _UNTIL = any_of(
     r"\d|t\.o\.m",
 )
 _AWAY_SUBJECT = re.compile(
-    rf"\W*(?:auto: *)?{_AWAY} *(?:auto[ -]?reply|message|notice|notification|e-?mail)? *(?:$|[:：\-–—(\[!.,/|【]|{_UNTIL})"
+    rf"\W*(?:auto: *)?{_AWAY} *(?:auto[ -]?reply|message|notice|notification|e-?mail)? *"
+    rf"(?:$|[:：\-–—(\[!.,/|【]|{_UNTIL})"
     r"|\W*auto(?: ?reply| ?response|: *re)? *:",
     re.IGNORECASE,
 )
@@ -317,8 +319,8 @@ _AWAY_TEXT = re.compile(
     + r"\W+){0,2}"
     + any_of(
         r"i(?:['’]m| am| will be) (?:currently |now )?(?:out of (?:the |my )?office|away from (?:the |my )office)\b",
-        r"i(?:['’]m| am| will be) (?:currently |now )?on (?:annual |maternity |parental |sick )?(?:leave|vacation|holidays?)\b",
-        r"ich bin (?:derzeit |zurzeit |momentan |aktuell )?(?:nicht (?:im büro|im hause?|erreichbar)|im urlaub|abwesend)\b",
+        r"i(?:['’]m| am| will be) (?:currently |now )?on (?:annual |maternity |sick )?(?:leave|vacation|holidays?)\b",
+        r"ich bin (?:derzeit |zurzeit |aktuell )?(?:nicht (?:im büro|im hause?|erreichbar)|im urlaub|abwesend)\b",
         r"je suis (?:actuellement )?(?:absente?|en congés?|en vacances)\b",
         r"(?:actualmente )?(?:estoy|estaré|me encuentro) (?:fuera de (?:la )?oficina|de vacaciones|ausente)\b",
     ),
@@ -354,7 +356,8 @@ _TICKET_MARK = re.compile(
 )
 _FORWARD_SUBJECT = re.compile(r"\s*(?:fwd?|wg|tr|rv|i|enc|vs|pd|doorst)\s*:", re.IGNORECASE)
 _FORWARD_TEXT = re.compile(
-    r"^[->\s]{2,}.*(?:forward|original|weitergeleitet|transféré|reenviad)|^\W*(?:from|von|de)\s?:\s",
+    r"^[ \t>]{0,9}[->][-> \t]{1,40}[^\n]{0,40}?(?:forward|original|weitergeleitet|transféré|reenviad)"
+    r"|^[^\w\n]{0,9}(?:from|von|de)\s?:\s",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -377,7 +380,7 @@ def _sender_sign(message: InboundMessage) -> _Found | None:
 
 
 def _subject_sign(message: InboundMessage) -> _Found | None:
-    subject = " ".join(message.subject.split())
+    subject = " ".join(message.subject[:_LONGEST_SUBJECT].split())
     if _AWAY_SUBJECT.match(subject) or _NOTICE_SUBJECT.match(subject):
         return OriginKind.AUTO_REPLIED, f"Subject: {subject}"
     return None

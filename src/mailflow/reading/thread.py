@@ -105,7 +105,7 @@ def is_valid_id(message_id: str) -> bool:
 def references_for_reply(message: InboundMessage) -> tuple[str, ...]:
     """The References of an answer to `message`, oldest first (RFC 5322, 3.6.4), at most MAX_REFERENCES_LENGTH long.
 
-    The parent's References (or its In-Reply-To, if that is a single one), then its Message-ID unless parsing invented it.
+    The parent's References (or its In-Reply-To, if that is a single one), then its Message-ID unless that is invented.
     Where that is too long the middle goes: the first names the thread, the last ones are what clients look at.
     """
     earlier = message.references or (message.in_reply_to if len(message.in_reply_to) == 1 else ())
