@@ -59,10 +59,22 @@ def unfolded(value: str) -> str:
     return _LINE_END.sub(" ", value).strip() if "\n" in value or "\r" in value else value.strip()
 
 
-def fields(message: Message) -> tuple[tuple[str, str], ...]:
-    """All fields of `message` in order, decoded; at most MAX_FIELDS."""
-    found = [(clean(name), decode_words(unfolded(str(value)))) for name, value in message.items()[:MAX_FIELDS]]
-    return tuple(found)
+def raw_fields(message: Message) -> list[tuple[str, str]]:
+    """The fields of `message` in order, octets as text, encoded words not decoded; at most MAX_FIELDS."""
+    return [(clean(name), str(value)) for name, value in message.items()[:MAX_FIELDS]]
+
+
+def decoded(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Raw fields for people to read."""
+    return tuple((name, decode_words(unfolded(value))) for name, value in fields)
+
+
+def by_name(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """The values by name in lower case, topmost first."""
+    values: dict[str, list[str]] = {}
+    for name, value in fields:
+        values.setdefault(name.lower(), []).append(value)
+    return values
 
 
 # ---- parameters (RFC 2045, 5.1; RFC 2231) -------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from email.message import Message
 from mailflow.core.message import Address, Defect, InboundMessage
 from mailflow.reading import headers, language, new_text
 from mailflow.reading.body import read_body
+from mailflow.reading.charset import decode_words
 from mailflow.reading.mime_tree import MAX_SIZE, mime_tree
 
 _FORWARD_PREFIX = re.compile(
@@ -28,10 +29,10 @@ def message_tree(content: bytes) -> Message:
 def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
     """What `content` says. `size`: octets on the server, where `content` is only the start of it."""
     tree, defects = mime_tree(content)
-    fields = headers.fields(tree)
-    raw = _raw_fields(tree)
+    fields = headers.raw_fields(tree)
+    raw = headers.by_name(fields)
     body = read_body(tree)
-    subject = next((value for name, value in fields if name.lower() == "subject"), "")
+    subject = decode_words(headers.unfolded(raw.get("subject", [""])[0]))
     parts = new_text.split(body.text, body.quoted, is_forward=_FORWARD_PREFIX.match(subject) is not None)
     content_text = "\n".join(body.text[span.start : span.end] for span in parts.content)
     from_, sender_defects = _sender(raw)
@@ -55,17 +56,9 @@ def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
         content_spans=parts.content,
         attachments=body.attachments,
         language=language.detect(content_text),
-        headers=fields,
+        headers=headers.decoded(fields),
         defects=_all_defects(content, size, tree, [*defects, *sender_defects, *date_defects, *body.defects]),
     )
-
-
-def _raw_fields(tree: Message) -> dict[str, list[str]]:
-    """Undecoded values by name in lower case, topmost first."""
-    raw: dict[str, list[str]] = {}
-    for name, value in tree.items()[: headers.MAX_FIELDS]:
-        raw.setdefault(name.lower(), []).append(str(value))
-    return raw
 
 
 def _sender(raw: dict[str, list[str]]) -> tuple[Address | None, list[Defect]]:
