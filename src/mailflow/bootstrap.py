@@ -83,7 +83,10 @@ def build_renderer(found: Assets, playbook: Playbook) -> assets.TemplateRenderer
 
 
 def build_reader(settings: Settings) -> ReadingProcess:
-    return ReadingProcess(build_desk(settings))
+    """Started, so that the first mail does not wait for it."""
+    reader = ReadingProcess(build_desk(settings))
+    reader.start()
+    return reader
 
 
 def build_triage(settings: Settings, *, read: Read | None = None, classifier: Classifier | None = None) -> Triage:

@@ -192,16 +192,19 @@ def guards_view(guards: Sequence[Guard]) -> Table:
 
 
 def day_table(mails: Sequence[DecidedMail], waited: dict[str, float]) -> Table:
-    """The live table of the demo. `waited`: Message-ID -> seconds from delivery to answer."""
-    table = _table("from", "subject", "intents", "decision", "because", "answer", "after")
+    """The live table of the demo, a line a mail. `waited`: Message-ID -> seconds from delivery to answer."""
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name, share in (("from", 3), ("subject", 4), ("intents", 5), ("", None), ("because", 6), ("answer", None)):
+        table.add_column(name, ratio=share, no_wrap=True, overflow="ellipsis")
+    table.add_column("after", justify="right", no_wrap=True)
     for mail in mails:
         seconds = waited.get(mail.message_id)
         table.add_row(
-            plain(short(mail.from_addr, 30)),
-            plain(short(mail.subject, 32)),
+            plain(mail.from_addr),
+            plain(" ".join(mail.subject.split())),
             intents_text(mail.intents[:2]),
             Text(VERBS[mail.action], style=COLOURS[mail.action]),
-            plain(short(mail.reason, 46)),
+            plain(mail.reason),
             mail.answer_state or "-",
             f"{seconds:.2f} s" if seconds is not None else "",
         )

@@ -210,8 +210,9 @@ def _report(
     waited = sorted(waits(mails, deliveries.at).values())
     p50 = f"{statistics.median(waited):.1f} s" if waited else "-"
     out.print(f"{len(arrived)} of {len(sent)} answers fetched from the partners' mailboxes, each in its thread")
-    out.print("the store: var/demo holds mailflow.sqlite3; see it with:")
-    out.print("next: MAILFLOW_STORE__URL=sqlite:///var/demo/mailflow.sqlite3 mailflow threads list")
+    out.print(f"the store lies in {store_path}; to look at it:", highlight=False)
+    out.print(f"  export MAILFLOW_STORE__URL=sqlite:///{store_path}", highlight=False, soft_wrap=True)
+    out.print("  .venv/bin/mailflow threads list, threads show 1, outbox list, policy show", highlight=False)
     out.print(
         f"demo: {len(samples)} mails, {counts.answered} answered, {counts.held} held, {counts.ignored} ignored, "
         f"{lost} lost, p50 {p50}",

@@ -28,6 +28,7 @@ kill_switch: false
 min_confidence: 0.5
 min_reply_probability: 0.6
 min_ignore_probability: 0.6
+max_pathless_doubt: 0.15
 max_age_days: 14
 silent_intents: []
 hold_if: [is_follow_up]

@@ -17,6 +17,7 @@ DEFAULTS = Defaults(
     min_confidence=0.5,
     min_reply_probability=0.6,
     min_ignore_probability=0.6,
+    max_pathless_doubt=0.3,
     max_age_days=14,
     silent_intents=("spam",),
     hold_if=("is_follow_up",),

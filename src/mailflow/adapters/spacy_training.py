@@ -332,13 +332,17 @@ def best_claim_threshold(primary: Matrix, intents: Matrix, wanted: Matrix) -> tu
 
 
 def abstention_threshold(confidence: Matrix, right: npt.NDArray[np.bool_]) -> float:
-    """The highest confidence below which the model is more often wrong than right; at least 20 mails must say so."""
-    candidates = [0.0]
-    for threshold in np.arange(0.1, 0.61, 0.05):
-        below = confidence < threshold
-        if below.sum() >= 20 and right[below].mean() < 0.5:
-            candidates.append(round(float(threshold), 2))
-    return candidates[-1]
+    """The end of the lowest band of confidence in which the model is wrong more than half of the time, band by band.
+
+    Bands are 0.1 wide; one with fewer than 20 mails says nothing.
+    """
+    threshold = 0.0
+    for start in np.arange(0.0, 0.6, 0.1):
+        band = (confidence >= start) & (confidence < start + 0.1)
+        if band.sum() >= 20 and right[band].mean() >= 0.5:
+            break
+        threshold = round(float(start) + 0.1, 2)
+    return threshold
 
 
 def _keep(component: IntentsComponent | ActionComponent, name: str, head: Head) -> None:

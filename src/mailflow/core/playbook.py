@@ -93,6 +93,8 @@ class Defaults(_Frozen):
     """The action head must give a reply at least this much."""
     min_ignore_probability: float = Field(ge=0, le=1)
     """Silence needs at least this much of the action head."""
+    max_pathless_doubt: float = Field(ge=0, le=1)
+    """A further intent without a path that is likelier than this holds the mail, though it is not claimed (D7)."""
     max_age_days: int = Field(ge=1)
     """Older mail is stored and held, never answered.
 

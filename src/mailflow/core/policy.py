@@ -253,6 +253,12 @@ def _silence(case: Case, playbook: Playbook) -> Reason | None:
 def _doubts(case: Case, playbook: Playbook) -> tuple[Reason, ...]:
     """Everything that speaks against answering, row by row; empty if every part has a sure path (D7)."""
     doubts = [doubt for score in case.classification.intents for doubt in _row_doubts(score, case, playbook)]
+    runner_up = case.classification.runner_up
+    if runner_up and runner_up.confidence > playbook.defaults.max_pathless_doubt:
+        row = audience_row(playbook, runner_up.intent, case.audience)
+        if row is None or row.action is not PolicyAction.SEND:
+            sentence = f"{runner_up.intent} may be asked too ({runner_up.confidence:.2f}) and has no path"
+            doubts.append(Reason(f"pathless:{runner_up.intent}", sentence))
     reply, needed = case.classification.actions.reply, playbook.defaults.min_reply_probability
     if reply < needed:
         doubts.append(

@@ -77,7 +77,7 @@ def by_name(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return values
 
 
-# ---- parameters (RFC 2045, 5.1; RFC 2231) -------------------------------------------------------------------------------
+# ---- parameters (RFC 2045, 5.1; RFC 2231) -------------------------------------------------------------------
 
 _PARAMETER = re.compile(
     r"""\s*;?\s*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?[^;]*|([^;]*))""",
@@ -121,7 +121,7 @@ def _joined_sections(parts: dict[int, tuple[str, bool]]) -> str:
     return decode_words(unfolded(decode(bytes(octets), charset)))
 
 
-# ---- addresses (RFC 5322, 3.4) ------------------------------------------------------------------------------------------
+# ---- addresses (RFC 5322, 3.4) ------------------------------------------------------------------------------
 
 _BARE_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:@]{1,128}@[^\s<>()\",;:@]{1,255}")
 _ANGLE_ADDRESS = re.compile(r"<\s*(?:mailto:)?([^\s<>@]{1,128}@[^\s<>@]{1,255})\s*>")
@@ -190,7 +190,7 @@ def return_path(values: Iterable[str]) -> str | None:
     return None
 
 
-# ---- identifiers and dates -----------------------------------------------------------------------------------------------
+# ---- identifiers and dates ----------------------------------------------------------------------------------
 
 _MESSAGE_ID = re.compile(r"<([^<>]{1,998})>")
 _SPACE = re.compile(r"\s+")

@@ -128,7 +128,7 @@ class _Writer:
 
 
 def _walk(root: LexborNode, out: _Writer) -> None:
-    """Depth first, with an own stack: HTML nests deeper than Python does."""
+    """Depth first, with an own stack: HTML nests deeper than Python does. Nodes are never compared, that serialises both."""
     open_elements: list[tuple[LexborNode, str, bool]] = []
     preformatted = 0
     node: LexborNode | None = root
@@ -137,6 +137,7 @@ def _walk(root: LexborNode, out: _Writer) -> None:
             break
         tag = node.tag or ""
         child: LexborNode | None = None
+        is_open = False
         if tag == "-text":
             _put_text(node.text_content or "", preformatted > 0, out)
         elif not tag.startswith("-") and tag not in _SKIPPED:
@@ -147,10 +148,11 @@ def _walk(root: LexborNode, out: _Writer) -> None:
                 preformatted += tag == "pre"
                 child = node.first_child
                 open_elements.append((node, tag, is_quote))
+                is_open = True
         if child is not None:
             node = child
             continue
-        following: LexborNode | None = node.next if not open_elements or open_elements[-1][0] != node else None
+        following: LexborNode | None = None if is_open else node.next
         while open_elements and following is None:
             closing, tag, is_quote = open_elements.pop()
             _close(tag, is_quote, out)

@@ -57,6 +57,13 @@ class _CappedMessage(Message):
     def get_content_maintype(self) -> str:
         return self.get_content_type().partition("/")[0]
 
+    def get_params(self, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
+        """Total, as `get_param`; the value before the first `;` comes first, with an empty value, as inherited."""
+        value = self.get(header)
+        if value is None:
+            return failobj
+        return [(str(value).partition(";")[0].strip().lower(), ""), *headers.parameters(str(value)).items()]
+
     def get_param(self, param: str, failobj: Any = None, header: str = "content-type", unquote: bool = True) -> Any:
         """Total, where the inherited one raises on mixed RFC 2231 continuations and is quadratic."""
         value = headers.parameters(f"{self.get(header, '')}").get(param.lower(), failobj)

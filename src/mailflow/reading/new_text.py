@@ -23,6 +23,8 @@ _QUOTE_MARKS = (">", "＞", "|")
 _QUOTE_MARK = re.compile(r"^\s{0,3}[>＞]|^\s{0,3}\|\s")
 _WRAPPED_WIDTH = 55
 """A quoted line at least this wide may have spilled a few words onto an unmarked line."""
+MAX_LINES = 2_000
+"""Lines among which separators are looked for; who quotes below that wrote a book."""
 MAX_SIGNED_LINES = 50
 """Non-blank lines at the end of a text among which a signature may begin."""
 MAX_SIGNATURE_LINES = 14
@@ -96,7 +98,7 @@ def _with_spilled_words(lines: list[_Line]) -> list[_Line]:
     return mended
 
 
-# ---- quotes ---------------------------------------------------------------------------------------------------------------
+# ---- quotes -------------------------------------------------------------------------------------------------
 
 
 def _unquoted_segments(lines: list[_Line], is_forward: bool) -> list[list[_Line]]:
@@ -114,7 +116,7 @@ def _unquoted_segments(lines: list[_Line], is_forward: bool) -> list[list[_Line]
                 segments.append([])
             number += count
             continue
-        found = None if line.is_blank else _separator(lines, number, is_forward)
+        found = None if line.is_blank or number > MAX_LINES else _separator(lines, number, is_forward)
         if found is None:
             segments[-1].append(line)
             is_top = is_top and _WORD.search(line.text) is None
@@ -238,7 +240,7 @@ def _inline(lines: list[_Line], number: int) -> _Separator | None:
     return None if cut is None else _Separator(1, is_marked=_next_is_quoted(lines, number + 1), cut=cut)
 
 
-# ---- signatures and formalities --------------------------------------------------------------------------------------------
+# ---- signatures and formalities -----------------------------------------------------------------------------
 
 
 def _without_signature(segment: list[_Line], *, is_alone: bool) -> list[_Line]:

@@ -1,0 +1,183 @@
+"""A desk in memory: real reading, policy and SQL; the mailbox, the mail server, the model and the time are fakes.
+
+The model goes by words, so that a mail says itself what is to become of it (WORDS).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from mailflow.adapters import schema
+from mailflow.adapters.store import SqlStore, open_engine
+from mailflow.core.classification import Classification, ClassifierInput
+from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, SendBudget
+from mailflow.core.ports import Classifier, Renderer
+from mailflow.core.storage import Counts, DecidedMail, OutboxView, Understood
+from mailflow.reading.sender import Desk
+from mailflow.reading.understand import understand
+from mailflow.services.outbox import Outbox
+from mailflow.services.processing import DeskIdentity, Processing
+from mailflow.services.worker import Worker
+from mailflow.testing import (
+    DESK,
+    FixedClassifier,
+    FrozenClock,
+    MemorySource,
+    PlainRenderer,
+    ScriptedSubmission,
+    classification,
+    raw_mail,
+)
+
+WORDS: dict[str, Classification] = {
+    "licence": classification(("nfr_request", 0.95)),
+    "quote": classification(("quoting", 0.95)),
+    "thanks": classification(("no_request", 0.95), reply=0.01, review=0.01, none=0.98),
+    "riddle": classification(abstained="unlike any mail it knows"),
+}
+"""What the model says of a text that has the word: answered, drafted for a person, ignored, held."""
+
+DEFAULTS = Defaults(
+    kill_switch=False,
+    min_confidence=0.5,
+    min_reply_probability=0.6,
+    min_ignore_probability=0.6,
+    max_pathless_doubt=0.15,
+    max_age_days=14,
+    silent_intents=("no_request",),
+    hold_if=("has_deliverable",),
+    send_budget=SendBudget(
+        per_thread=1, per_sender_and_intent_3_hours=2, per_sender_day=5, per_domain_hour=6, desk_hour=8
+    ),
+)
+
+
+def _intent(name: str, action: PolicyAction, template: str) -> Intent:
+    return Intent(
+        intent=name,
+        title=name,
+        description=name,
+        in_scope=True,
+        rules=(),
+        audiences={Audience.EXTERNAL: AudienceRow(action=action, template=template)},
+        queue=f"{name} queue",
+    )
+
+
+PLAYBOOK = Playbook(
+    defaults=DEFAULTS,
+    intents={
+        "nfr_request": _intent("nfr_request", PolicyAction.SEND, "nfr_request.external"),
+        "quoting": _intent("quoting", PolicyAction.DRAFT, "quoting.external"),
+        "no_request": _intent("no_request", PolicyAction.NEVER, ""),
+    },
+    version="playbook of the tests",
+)
+
+
+def by_words(mail: ClassifierInput) -> Classification:
+    """What WORDS says of the first word that is in subject or text, `riddle` where none is."""
+    text = f"{mail.subject}\n{mail.content}".lower()
+    return next((answer for word, answer in WORDS.items() if word in text), WORDS["riddle"])
+
+
+def words_model() -> FixedClassifier:
+    return FixedClassifier(WORDS["riddle"], of=by_words)
+
+
+def memory_store() -> SqlStore:
+    """A migrated store that lives as long as its engine, for one thread."""
+    engine = open_engine("sqlite://")
+    schema.upgrade(engine)
+    return SqlStore(engine)
+
+
+def reader_of(address: str) -> Callable[[bytes, int | None], Understood]:
+    """Reading for the desk `address`, in this process."""
+    domain = address.rpartition("@")[2]
+    desk = Desk(frozenset({address}), frozenset({domain}), frozenset({f"mx.{domain}"}))
+    return lambda content, size: understand(content, size, desk)
+
+
+@dataclass(slots=True)
+class Office:
+    """A desk and everything around it. What is not given is a well-behaved fake."""
+
+    store: SqlStore
+    address: str = DESK
+    clock: FrozenClock = field(default_factory=FrozenClock)
+    source: MemorySource = field(default_factory=MemorySource)
+    submission: ScriptedSubmission = field(default_factory=ScriptedSubmission)
+    classifier: Classifier = field(default_factory=words_model)
+    renderer: Renderer = field(default_factory=PlainRenderer)
+    read: Callable[[bytes, int | None], Understood] | None = None
+    playbook: Playbook = PLAYBOOK
+    jitter: float = 0.5
+
+    def processing(self) -> Processing:
+        return Processing(
+            store=self.store,
+            read=self.read or reader_of(self.address),
+            classifier=self.classifier,
+            renderer=self.renderer,
+            playbook=self.playbook,
+            desk=DeskIdentity(
+                name="Partner Support",
+                address=self.address,
+                addresses=frozenset({self.address}),
+                reverse_path=self.address,
+                message_id_domain=self.address.rpartition("@")[2],
+                reply_key=self.store.key("reply"),
+            ),
+            clock=self.clock,
+            jitter=lambda: self.jitter,
+        )
+
+    def outbox(self) -> Outbox:
+        return Outbox(store=self.store, submission=self.submission, clock=self.clock, jitter=lambda: self.jitter)
+
+    def worker(self, poll: timedelta = timedelta(seconds=180)) -> Worker:
+        return Worker(
+            source=self.source,
+            store=self.store,
+            processing=self.processing(),
+            outbox=self.outbox(),
+            clock=self.clock,
+            jitter=lambda: self.jitter,
+            poll=poll,
+        )
+
+    def work(self, *mails: bytes) -> None:
+        """Deliver `mails` and do everything that is due."""
+        for content in mails:
+            self.source.deliver(content)
+        self.worker().run_once()
+
+    # ------------------------------------------------------------------ looking
+
+    def decided(self) -> list[DecidedMail]:
+        with self.store.unit() as unit:
+            return unit.decided(0, 1000)
+
+    def actions(self) -> dict[str, str]:
+        """Message-ID -> reply, review or none, of every decided mail."""
+        return {one.message_id: one.action for one in self.decided()}
+
+    def counts(self) -> Counts:
+        with self.store.unit() as unit:
+            return unit.counts()
+
+    def answers(self) -> list[OutboxView]:
+        """Oldest first."""
+        with self.store.unit() as unit:
+            return unit.outbox(1000)[::-1]
+
+
+def question(number: int = 1, sender: str = "", body: str = "How do we get a licence?", **headers: str) -> bytes:
+    """A mail that is answered, from a person of its own domain unless `sender` is given."""
+    fields = {
+        "From": f"Ann Example <{sender or f'ann@partner{number}.example'}>",
+        "message_id": f"q{number}@partner.example",
+        "subject": f"Question {number}",
+    }
+    return raw_mail(body, **fields | headers)
