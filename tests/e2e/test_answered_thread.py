@@ -1,5 +1,6 @@
 """The whole way: a partner's mail through a real mail server, a real worker process, and the answer back to him."""
 
+import os
 import signal
 import subprocess
 from email.message import EmailMessage
@@ -15,9 +16,9 @@ from tests.e2e.mailboxes import (
     is_answer_to,
     is_mail,
     text_of,
-    wide,
     write_mail,
 )
+from tests.servers import MailServers, Relay
 
 
 def assert_answers(answer: EmailMessage, question: EmailMessage) -> None:
@@ -57,16 +58,23 @@ def test_a_partners_mail_is_answered_once_in_its_thread(desk: DeskOffice, partne
     assert "sent" in entry.split()
 
 
+def through(relay: Relay) -> dict[str, str]:
+    """An environment whose IMAP server is `relay`, unencrypted, so that it hears what the worker says."""
+    return os.environ | {"MAILFLOW_IMAP__PORT": str(relay.port), "MAILFLOW_IMAP__SECURITY": "none"}
+
+
 def test_a_running_worker_answers_what_arrives_and_ends_at_sigterm(
-    desk: DeskOffice, partner: MailProgram, tmp_path: Path
+    desk: DeskOffice, partner: MailProgram, mail_servers: MailServers, tmp_path: Path
 ) -> None:
-    """`poll_seconds` is 29 minutes: the second mail, which comes after the first is answered, is announced by IDLE."""
+    """`poll_seconds` is 29 minutes: what arrives while the worker is in IDLE (RFC 2177) is found by IDLE alone."""
     with (
+        Relay(mail_servers.imap_port) as relay,
         (tmp_path / "log").open("wb") as log,
-        subprocess.Popen([*CLI, "run", "--config", desk.config], stderr=log, env=wide()) as worker,
+        subprocess.Popen([*CLI, "run", "--config", desk.config], stderr=log, env=through(relay)) as worker,
     ):
         try:
-            for subject in ("NFR at the start", "NFR while it waits"):
+            relay.await_saying(b" IDLE\r\n")
+            for subject in ("NFR for our engineers", "NFR for our trainers"):
                 question = partner.send(write_mail(subject=subject))
                 (answer,) = partner.await_mail(is_answer_to(question))
                 assert_answers(answer, question)

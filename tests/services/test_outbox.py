@@ -188,11 +188,12 @@ def test_a_person_may_send_a_failed_or_uncertain_answer_again(office: Office, er
     office.submission.errors.append(error)
     outbox = office.outbox()
     outbox.deliver_one()
+    entry_id = entry(office).id
     with office.store.unit() as unit:
-        assert unit.retry_outbox(entry(office).id, office.clock.now(), "operator")
+        assert unit.retry_outbox(entry_id, office.clock.now(), "operator")
     assert outbox.deliver_one() is OutboxState.SENT
     with office.store.unit() as unit:
-        assert not unit.retry_outbox(entry(office).id, office.clock.now(), "operator"), "sent is sent"
+        assert not unit.retry_outbox(entry_id, office.clock.now(), "operator"), "sent is sent"
 
 
 def test_everything_that_happened_to_an_answer_is_told(office: Office) -> None:
@@ -201,8 +202,9 @@ def test_everything_that_happened_to_an_answer_is_told(office: Office) -> None:
     outbox.deliver_one()
     office.clock.advance(timedelta(minutes=1))
     outbox.deliver_one()
+    thread_id = entry(office).thread_id
     with office.store.unit() as unit:
-        story = unit.story(entry(office).thread_id)
+        story = unit.story(thread_id)
     assert story is not None
     told: list[tuple[datetime, str]] = [(line.at, line.kind) for line in story.lines]
     later = NOON + timedelta(minutes=1)

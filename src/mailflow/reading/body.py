@@ -1,4 +1,4 @@
-"""The readable body of a message and what hangs on it: text parts, HTML as text, attachments (RFC 2045-2049, 2183, 3676).
+"""The readable body of a message and what hangs on it: text parts, HTML as text, attachments (RFC 2045-2049, 2183).
 
 Rule: nothing inside a message/* part is the sender's own text; such a part is one attachment.
 Rule: a text part with a file name, or marked as attachment, is an attachment; the others are the body, in order.
@@ -87,7 +87,7 @@ def _joined(pieces: Iterable[Piece]) -> tuple[str, tuple[Span, ...]]:
 # ---- the walk -----------------------------------------------------------------------------------------------
 
 _ATTACHED_TEXT = frozenset(
-    "text/calendar text/x-vcard text/vcard text/directory text/x-vcalendar text/rtf text/rfc822-headers text/csv".split()
+    f"text/{kind}" for kind in "calendar x-vcard vcard directory x-vcalendar rtf rfc822-headers csv".split()
 )
 _IGNORED_ALTERNATIVES = frozenset({"text/x-amp-html", "text/watch-html"})
 _SEALED: dict[str, tuple[str, str]] = {
@@ -132,7 +132,7 @@ def _read_multipart(part: Message, content_type: str, found: _Found, depth: int)
 
 
 def _best_alternative(alternatives: list[list[Piece]]) -> list[Piece]:
-    """The first plain alternative that says something; the HTML where there is none or it is a stub (RFC 2046, 5.1.4)."""
+    """The first plain alternative that says something; the HTML where there is none or that is a stub (RFC 2046)."""
     speaking = [pieces for pieces in alternatives if any(piece.says_something for piece in pieces)]
     plain = next((pieces for pieces in speaking if not any(piece.is_html for piece in pieces)), None)
     html = next((pieces for pieces in speaking if any(piece.is_html for piece in pieces)), None)
@@ -216,7 +216,7 @@ _QUOTE_DEPTH = re.compile(r"^>*")
 
 
 def _unflowed(text: str, delete_space: bool) -> str:
-    """The paragraphs of format=flowed (RFC 3676, 4): lines that end in a space go on in the next one of the same depth."""
+    """The paragraphs of format=flowed (RFC 3676, 4): a line that ends in a space goes on in the next."""
     lines: list[str] = []
     open_depth: int | None = None
     for raw in text.split("\n"):

@@ -2,8 +2,8 @@
 
 Rule: bytes that are valid UTF-8 are UTF-8, whatever the label says; then the *wider twin* of the declared charset
 (WHATWG Encoding, "names and labels"), then the declared one with replacement characters, then windows-1252.
-Why UTF-8 first: a wrong label is common (UTF-8 sent as `us-ascii`, `Big5`, `iso-8859-1`), text of another charset that is
-valid UTF-8 by accident is not. The one exception is a short text under a CJK label, see `_is_accidental_utf8`.
+Why UTF-8 first: a wrong label is common (UTF-8 sent as `us-ascii`, `Big5`, `iso-8859-1`), text of another charset that
+is valid UTF-8 by accident is not. The one exception is a short text under a CJK label, see `_is_accidental_utf8`.
 Why the twin: software writes GBK under `gb2312` and windows-1252 under `iso-8859-1`, and every browser reads them so.
 """
 
@@ -109,7 +109,7 @@ def _decode_ascii(data: bytes, codec: str) -> str:
 
 
 def _is_accidental_utf8(text: str) -> bool:
-    """A few double bytes of GBK, Big5 or Shift JIS may be valid UTF-8, but then only as two-byte sequences (Latin, Greek...)."""
+    """Double bytes of GBK, Big5 or Shift JIS may be valid UTF-8, but then all as two-byte sequences (Latin, Greek)."""
     return all(char < "\u0800" for char in text)
 
 
@@ -123,7 +123,7 @@ def _strict(data: bytes, codec: str) -> str | None:
 
 
 def _with_replacements(data: bytes, codec: str) -> str:
-    """The declared charset where it says something about most of `data`; else windows-1252, where every octet has a meaning."""
+    """The declared charset where it says something about most of `data`; else windows-1252, which is never wrong."""
     if codec and codec not in _REFUSED and codec not in ("cp1252", "us-ascii"):
         try:
             text = data.decode(codec, "replace")

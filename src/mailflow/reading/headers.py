@@ -2,10 +2,10 @@
 
 Rule: every field is capped before anything parses it, and empty parameters (`; ; ;`) collapse.
 Why: a real 24 KB `Content-Type: text/html ; ; ;` costs other parsers seconds to minutes.
-Rule: mail-parser reads the dates, and every address list that is not plainly regular. Why: it recovers more real addresses
-than any parser measured against it and refuses to pick one out of a display name. Regular lists match one pattern, which is
-thirty times cheaper. Its MailParser class is not used: that decodes every part a second time, which doubles the price of
-a mail. Names are decoded here, because mail-parser drops characters it cannot decode.
+Rule: mail-parser reads the dates, and every address list that is not plainly regular. Why: it recovers more real
+addresses than any parser measured against it and refuses to pick one out of a display name. Regular lists match one
+pattern, which is several times cheaper. Its MailParser class is not used: that decodes every part a second time, which
+doubles the price of a mail. Names are decoded here, because mail-parser drops characters it cannot decode.
 """
 
 import re
@@ -90,8 +90,8 @@ _QUOTED_PAIR = re.compile(r'\\(["\\])')
 def parameters(value: str) -> dict[str, str]:
     """The parameters of a Content-Type or Content-Disposition value, names in lower case, values decoded.
 
-    Total: continuations may come in any order, with gaps or with a broken charset. An extended value (`name*`) wins over
-    the plain one (RFC 6266, 4.3); encoded words are decoded although RFC 2047 forbids them here, as all clients do.
+    Total: continuations may come in any order, with gaps or with a broken charset. An extended value (`name*`) wins
+    over the plain one (RFC 6266, 4.3); encoded words are decoded although RFC 2047 forbids them here, as clients do.
     """
     _, _, rest = value.partition(";")
     plain: dict[str, str] = {}
@@ -166,7 +166,7 @@ def _mailboxes(value: str) -> list[Address]:
 
 
 def _recovered(value: str) -> list[Address]:
-    """What a person would take for the address where the field breaks the grammar: the one in angles, else the first bare."""
+    """What a person would take for the address where the grammar is broken: the one in angles, else the first."""
     text = decode_words(value)
     angle = [*_ANGLE_ADDRESS.finditer(text)]
     if angle:
@@ -216,7 +216,7 @@ _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d{1,6}
 
 
 def date_time(value: str) -> datetime | None:
-    """The moment a Date field names, aware; None if it names none. A missing or unknown zone counts as UTC (RFC 5322, 4.3)."""
+    """The moment that a Date field names, aware; None if it names none. No zone counts as UTC (RFC 5322, 4.3)."""
     text = unfolded(value)[:200]
     if not text:
         return None

@@ -128,7 +128,7 @@ class _Writer:
 
 
 def _walk(root: LexborNode, out: _Writer) -> None:
-    """Depth first, with an own stack: HTML nests deeper than Python does. Nodes are never compared, that serialises both."""
+    """Depth first, with an own stack: HTML nests deeper than Python. Nodes are never compared: `==` serialises both."""
     open_elements: list[tuple[LexborNode, str, bool]] = []
     preformatted = 0
     node: LexborNode | None = root

@@ -1,13 +1,14 @@
-"""The MIME structure of a mail, bounded while it is built (RFC 2045, 2046; RFC 5322, 4 for what is obsolete and still legal).
+"""The MIME structure of a mail, bounded while it is built (RFC 2045, 2046; RFC 5322, 4 for obsolete syntax).
 
 Rule: size, depth, number of parts and length of fields are capped inside the parser, so that no mail takes long.
 Rule: the parser is the standard library's compat32. Why: `policy.default` takes seconds to minutes on mail that exists
 (24 KB of `; ; ;`), and raises on headers that exist.
-Rule: what is plainly not the mail is mended before parsing, and only that: mbox lines, CR line ends, junk between fields.
+Rule: what is plainly not the mail is mended before parsing: mbox lines, CR line ends, junk between fields.
 """
 
 import codecs
 import re
+from dataclasses import dataclass
 from email.feedparser import BytesFeedParser
 from email.message import Message
 from email.policy import Policy
@@ -30,27 +31,35 @@ class _TooManyParts(Exception):
     """Ends the parse; what was read so far stays."""
 
 
+@dataclass(slots=True)
+class _Budget:
+    """What all parts of a mail have used together."""
+
+    parts: int = 1
+    is_too_deep: bool = False
+
+
 class _CappedMessage(Message):
-    """A part that knows how deep it lies. Beyond MAX_DEPTH nothing counts as a container, beyond MAX_PARTS reading ends."""
+    """A part that knows how deep it lies. Beyond MAX_DEPTH nothing is a container, beyond MAX_PARTS reading ends."""
 
     depth: int = 0
-    parts: list[int]
 
     def __init__(self, policy: "Policy[Any]") -> None:
         super().__init__(policy)
-        self.parts = [1]
+        self.budget = _Budget()
 
     def attach(self, payload: Any) -> None:
         payload.depth = self.depth + 1
-        payload.parts = self.parts
-        self.parts[0] += 1
-        if self.parts[0] > MAX_PARTS:
+        payload.budget = self.budget
+        self.budget.parts += 1
+        if self.budget.parts > MAX_PARTS:
             raise _TooManyParts
         super().attach(payload)
 
     def get_content_type(self) -> str:
         content_type = super().get_content_type()
         if self.depth >= MAX_DEPTH and content_type.startswith(("multipart/", "message/")):
+            self.budget.is_too_deep = True
             return "application/octet-stream"
         return content_type
 
@@ -91,9 +100,17 @@ def mime_tree(content: bytes) -> tuple[Message, list[Defect]]:
     parser = BytesFeedParser(policy=headers.CappedPolicy(message_factory=part))
     try:
         parser.feed(_mended(content[:MAX_SIZE]))
-        return parser.close(), []
+        root: Message = parser.close()
+        too_many = False
     except _TooManyParts:
-        return made[0], [Defect("too_many_parts", f"The mail has more than {MAX_PARTS} parts; the rest was not read.")]
+        root = made[0]
+        too_many = True
+    too_deep = made[0].budget.is_too_deep
+    return root, [defect for is_so, defect in ((too_many, _TOO_MANY), (too_deep, _TOO_DEEP)) if is_so]
+
+
+_TOO_MANY = Defect("too_many_parts", f"The mail has more than {MAX_PARTS} parts; the rest was not read.")
+_TOO_DEEP = Defect("too_deep", f"Parts nest deeper than {MAX_DEPTH}; what lies deeper was not opened.")
 
 
 def _mended(content: bytes) -> bytes:
@@ -112,13 +129,14 @@ _FIELD_LINE = re.compile(rb"[!-9;-~]+:|[ \t]|From ")
 _REGULAR_HEADER = re.compile(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*\n)+")
 _SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
 _KNOWN_FIELD = re.compile(
-    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-type|received|return-path|delivered-to|reply-to)[ \t]*:",
+    rb"^(?:from|to|cc|subject|date|message-id|mime-version|content-type|received|return-path|delivered-to|reply-to)"
+    rb"[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
 
 
 def _with_mended_header(content: bytes) -> bytes:
-    """Lines of the header that are no fields are dropped if known fields follow them; `Date :` loses its space (RFC 5322, 4.5)."""
+    """Header lines that are no fields are dropped if known fields follow; `Date :` loses its space (RFC 5322, 4.5)."""
     end = _HEADER_END.search(content)
     head = content[: end.start() + (2 if end[0][:1] == b"\r" else 1)] if end else content
     if len(head) > MAX_HEADER:

@@ -3,8 +3,8 @@
     new       the text less quotes, their attributions and the signature
     content   the new text less greeting lines and legal notices: what the classifier reads
 
-Rule: a quote whose lines are marked (`>` or an HTML quote) ends with its marks, and what follows is new: people answer between
-and below. A quote without marks, behind an attribution or a header block, goes on to the end.
+Rule: a quote whose lines are marked (`>` or an HTML quote) ends with its marks, and what follows is new: people answer
+between and below. A quote without marks, behind an attribution or a header block, goes on to the end.
 Rule: forwarded mail is content. Where client and ticket system write the same header block for both, the subject tells.
 Rule: if nothing is left, everything is kept. Why: losing a person's words is worse than reading a quote twice.
 """
@@ -194,7 +194,7 @@ _HEADER_WINDOW = 12
 
 
 def _header_block(lines: list[_Line], number: int) -> int:
-    """How many lines a header block at `number` has: sender and at least one more kind, or three kinds; 0 if it is none."""
+    """How many lines a header block at `number` has: a sender and one more kind, or three kinds; 0 if it is none."""
     kinds: set[str] = set()
     last = number
     misses = 0

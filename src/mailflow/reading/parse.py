@@ -1,7 +1,7 @@
-"""Bytes of a mail to an InboundMessage (RFC 5322). Total: whatever the bytes are, there is a value, and `defects` say what was wrong.
+"""Bytes of a mail to an InboundMessage (RFC 5322). Total: any bytes give a value, and `defects` say what was wrong.
 
-The parts: `mime_tree` builds the structure under caps, `headers` reads fields (mail-parser reads addresses and dates there),
-`body` finds text and attachments, `new_text` what is new in it, `language` its language.
+The parts: `mime_tree` builds the structure under caps, `headers` reads fields (mail-parser: dates and broken
+address lists), `body` finds text and attachments, `new_text` what is new in it, `language` its language.
 """
 
 import hashlib

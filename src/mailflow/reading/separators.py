@@ -1,8 +1,8 @@
 """The lines that mail clients put between an answer and what it answers, and around signatures, in eighteen languages.
 
-mail-parser-reply's tables (attributions, closings, `Sent from`, disclaimers) are the base; the tables here hold what it lacks.
-Why its tables and not its parser: the parser is quadratic (16 KB of blank lines take two minutes) and rewrites the text,
-while we need offsets. Each pattern is tried on one short candidate only, so a mail costs what it is long.
+mail-parser-reply's tables (attributions, closings, `Sent from`, disclaimers) are the base; the tables here add what it
+lacks. Why its tables and not its parser: that is quadratic (16 KB of blank lines take two minutes) and rewrites the
+text, while we need offsets. Each pattern is tried on one short candidate only, so a mail costs what it is long.
 """
 
 import re
@@ -54,7 +54,7 @@ _INLINE_ATTRIBUTION = re.compile(
 
 
 def is_attribution(candidate: str, *, before_quote: bool, is_one_line: bool) -> bool:
-    """Whether `candidate` (one to four lines joined by spaces) introduces a quote. `before_quote`: a quoted line follows."""
+    """Whether `candidate` (one to four lines joined) introduces a quote. `before_quote`: a quoted line follows."""
     if len(candidate) > MAX_CANDIDATE or not candidate.rstrip().endswith(ATTRIBUTION_ENDS):
         return False
     if _VERB_IN_RULE.match(candidate):
@@ -102,7 +102,8 @@ _FORWARDED = (
     r"vidarebefordrat meddelande|"
     r"välitetty viesti|wiadomość przekazana|przekazana wiadomość|přeposlaná zpráva|iletilmiş mesaj|"
     r"yönlendirilen ileti|"
-    r"пересылаемое сообщение|перенаправленное сообщение|пересланное сообщение|転送メッセージ|转发邮件|轉寄郵件|转发的邮件|전달된 메시지"
+    r"пересылаемое сообщение|перенаправленное сообщение|пересланное сообщение|"
+    r"転送メッセージ|转发邮件|轉寄郵件|转发的邮件|전달된 메시지"
 )
 _BEGIN_FORWARD = (
     r"begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-?mail)|"
@@ -164,9 +165,15 @@ _LABELS: dict[str, str] = {
         r"wysłano|data wysłania|odesláno|отправлено|дата|lähetetty|päivämäärä|gönderildi|tarih|送信日時|日付|"
         r"日時|发送时间|日期|寄件日期|보낸 ?날짜|날짜"
     ),
-    "to": r"to|an|à|a|para|aan|till|til|do|komu|кому|vastaanottaja|kime|宛先|收件人|收件者|받는 ?사람|pro|destinataire|destinatario",
+    "to": (
+        r"to|an|à|a|para|aan|till|til|do|komu|кому|vastaanottaja|kime|pro|destinataire|destinatario|"
+        r"宛先|收件人|收件者|받는 ?사람"
+    ),
     "cc": r"cc|kopie|kopi|kopia|copie|copia|dw|копия|kopio|bilgi|抄送|副本|참조|bcc",
-    "subject": r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|aihe|konu|件名|主题|主旨|제목",
+    "subject": (
+        r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|aihe|konu|"
+        r"件名|主题|主旨|제목"
+    ),
 }
 _LABEL = re.compile(
     r"^[\s>*_|]{0,8}(?:"

@@ -39,7 +39,7 @@ _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=\s]+")
 
 
 def from_base64(data: bytes) -> bytes:
-    """RFC 2045, 6.8. Pieces that were encoded one by one and strung together are all read; a text behind them is not."""
+    """RFC 2045, 6.8. Pieces that were encoded one by one are all read; a text behind them is not."""
     octets = bytearray()
     rest = data
     while rest.strip():
