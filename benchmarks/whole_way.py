@@ -2,8 +2,8 @@
 
     python benchmarks/whole_way.py [MAILS]
 
-The whole way: bytes stored, read, classified, decided, answered, everything committed, the answer handed over. The mail
-server is left out on both sides. Rounds alternate, so that a machine that drifts drifts for both; the ratio is the figure.
+The whole way: bytes stored, read, classified, decided, answered, everything committed, the answer handed over.
+The mail server is left out on both sides. Rounds alternate, so that a machine that drifts drifts for both.
 """
 
 import statistics

@@ -60,10 +60,22 @@ def running_postgres(programs: Path) -> Iterator[PostgresServer]:
         shutil.chown(folder, "postgres")
     data = folder / "data"
     port = _free_port()
-    initdb = [*as_user, programs / "initdb", "-D", data, "-U", "mailflow", "-A", "trust", "-E", "UTF8", "--no-sync"]
+    initdb: list[str | Path] = [
+        *as_user,
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "mailflow",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+    ]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL)
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=60"
-    control = [*as_user, programs / "pg_ctl", "-D", data, "-w"]
+    control: list[str | Path] = [*as_user, programs / "pg_ctl", "-D", data, "-w"]
     subprocess.run([*control, "-l", folder / "log", "-o", options, "start"], check=True, stdout=subprocess.DEVNULL)
     try:
         yield PostgresServer(port)

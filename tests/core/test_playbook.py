@@ -81,9 +81,10 @@ def test_the_defaults_hold_what_needs_a_person() -> None:
     defaults = PLAYBOOK.defaults
     assert not defaults.kill_switch
     assert defaults.silent_intents == ("spam", "no_request")
-    assert set(defaults.hold_if) >= {"has_deliverable", "is_follow_up", "tried_and_failed", "already_submitted"}
+    assert set(defaults.hold_if) >= {"has_deliverable", "tried_and_failed", "already_submitted"}
     assert set(defaults.hold_if) >= {"escalation", "legal", "privacy", "security", "money_paid", "instructs_machine"}
-    assert "mixed_recipients" in defaults.hold_if
+    assert "is_follow_up" not in defaults.hold_if, "the guard follow_up holds, but lets thanks pass in silence (D8)"
+    assert "mixed_recipients" not in defaults.hold_if, "the answer goes to the sender alone (A14, A15)"
     assert defaults.send_budget.model_dump() == {
         "per_thread": 1,
         "per_sender_and_intent_3_hours": 2,

@@ -37,11 +37,11 @@ def relayed(message: OutboundMessage, stripped: Sequence[str]) -> bytes:
 
 
 def rotating(addresses: int, domains: int) -> Callable[[int], str]:
-    return lambda number: f"robot{number % addresses}@r{number % domains}.example"
+    return lambda number: f"sam{number % addresses}@r{number % domains}.example"
 
 
 def robot_mail(number: int, sender: str) -> bytes:
-    """No word of a machine: no header, no thread, a new subject, Message-ID and text."""
+    """No word of a machine, its address included: no header, no thread, a new subject, Message-ID and text."""
     return question(number, sender, subject=f"Case {number * 7919}", body=f"A licence for lab {number}, please?")
 
 
@@ -74,7 +74,7 @@ def test_a_robot_that_answers_every_mail_gets_a_bounded_number_of_answers(pauses
     """It writes again whether it was answered or not, as a ticket system does that polls."""
     diary = Diary()
     for number, pause in enumerate(pauses):
-        diary.take(robot_mail(number, "robot@vendor.example"))
+        diary.take(robot_mail(number, "sam@vendor.example"))
         diary.office.clock.advance(pause)
     elapsed = sum(pauses, timedelta())
     assert len(diary.sent) <= BUDGET.per_sender_day * (elapsed // DAY + 1)
@@ -104,7 +104,7 @@ def test_the_budget_is_used_and_then_holds() -> None:
     """The bounds above are reached: a desk that never answers would keep them as well."""
     diary = Diary()
     for number in range(12):
-        diary.take(robot_mail(number, "robot@vendor.example"))
+        diary.take(robot_mail(number, "sam@vendor.example"))
         diary.office.clock.advance(1.5 * HOUR)
     assert len(diary.sent) == BUDGET.per_sender_day
     diary = Diary()
@@ -116,11 +116,11 @@ def test_the_budget_is_used_and_then_holds() -> None:
 def test_the_day_of_the_robot_ends() -> None:
     diary = Diary()
     for number in range(8):
-        diary.take(robot_mail(number, "robot@vendor.example"))
+        diary.take(robot_mail(number, "sam@vendor.example"))
         diary.office.clock.advance(3 * HOUR)
     assert len(diary.sent) == BUDGET.per_sender_day
     diary.office.clock.advance(DAY)
-    assert len(diary.take(robot_mail(99, "robot@vendor.example"))) == 1
+    assert len(diary.take(robot_mail(99, "sam@vendor.example"))) == 1
 
 
 # ------------------------------------------------------------------ two desks

@@ -134,7 +134,7 @@ _BOUNDARY = "=_example"
 
 
 def to_bytes(example: Example) -> bytes:
-    """`example` as a message to the desk (RFC 5322, 8-bit header as in RFC 6532), its attachments by name only. Pure."""
+    """`example` as a message to the desk (RFC 5322, 8-bit header as in RFC 6532), attachments by name only. Pure."""
     typed = [(name, value) for name, value in example.headers if name.lower() != "content-type"]
     own_type = next((value for name, value in example.headers if name.lower() == "content-type"), "")
     container = own_type if own_type.startswith("multipart/") else "multipart/mixed"

@@ -483,12 +483,8 @@ class SqlUnit:
     # ------------------------------------------------------------------ looking
 
     def counts(self) -> Counts:
-        states: dict[str, int] = dict(
-            self._db.execute(select(_inbound.c.state, func.count()).group_by(_inbound.c.state)).tuples().all()
-        )
-        actions: dict[str, int] = dict(
-            self._db.execute(select(_decision.c.action, func.count()).group_by(_decision.c.action)).tuples().all()
-        )
+        states = self._tally(_inbound.c.state)
+        actions = self._tally(_decision.c.action)
         return Counts(
             received=sum(states.values()),
             answered=actions.get(Action.REPLY, 0),
@@ -639,6 +635,11 @@ class SqlUnit:
         """How many rows it changed."""
         result = self._db.execute(statement, execution_options={"preserve_rowcount": True})
         return result.rowcount if isinstance(result, CursorResult) else 0
+
+    def _tally(self, column: Any) -> dict[str, int]:
+        """How many rows have each value of `column`."""
+        rows = self._db.execute(select(column, func.count()).group_by(column))
+        return {row[0]: row[1] for row in rows}
 
     def _count(self, condition: Any) -> int:
         return self._db.scalar(select(func.count()).select_from(_outbox).where(condition)) or 0

@@ -16,6 +16,7 @@ from mailflow.core.message import Attachment, Defect, Span
 from mailflow.reading.charset import clean, decode, decode_words
 from mailflow.reading.headers import parameters, unfolded
 from mailflow.reading.html_text import html_text
+from mailflow.reading.mime_tree import mime_tree
 from mailflow.reading.transfer import decoded_payload, from_base64, transfer_encoding, without_uuencoded
 
 MAX_TEXT = 500_000
@@ -118,8 +119,7 @@ def _read(part: Message, found: _Found, depth: int) -> list[Piece]:
 def _read_multipart(part: Message, content_type: str, found: _Found, depth: int) -> list[Piece]:
     children = part.get_payload()
     if not isinstance(children, list):
-        found.defect("broken_multipart", "A multipart has no parts; what is in it was read as text.")
-        return [Piece(_plain(part, decoded_payload(part)))]
+        return _read_broken_multipart(part, found, depth)
     if depth >= MAX_PART_DEPTH:
         found.defect("too_deep", f"Parts nest deeper than {MAX_PART_DEPTH}; what is deeper was not read.")
         return []
@@ -129,6 +129,21 @@ def _read_multipart(part: Message, content_type: str, found: _Found, depth: int)
     if content_type == "multipart/alternative":
         return _best_alternative(read)
     return [piece for pieces in read for piece in pieces if piece.says_something]
+
+
+_LIKELY_BOUNDARY = re.compile(rb"^--(\S{1,70})[ \t]*\r?\nContent-", re.MULTILINE | re.IGNORECASE)
+
+
+def _read_broken_multipart(part: Message, found: _Found, depth: int) -> list[Piece]:
+    """A multipart that found no parts under its boundary: read under the boundary that its lines show, else as text."""
+    octets = decoded_payload(part)
+    boundary = _LIKELY_BOUNDARY.search(octets)
+    if boundary is None or depth > 0:
+        found.defect("broken_multipart", "A multipart has no parts; what is in it was read as text.")
+        return [Piece(_plain(part, octets))]
+    found.defect("broken_multipart", "A multipart names another boundary than it uses; the one in use was taken.")
+    mended, _ = mime_tree(b'Content-Type: multipart/mixed; boundary="' + boundary[1] + b'"\r\n\r\n' + octets)
+    return _read(mended, found, depth + 1)
 
 
 def _best_alternative(alternatives: list[list[Piece]]) -> list[Piece]:

@@ -81,13 +81,13 @@ class _Writer:
     marks: list[tuple[int, bool]] = field(default_factory=list)
     depth: int = 0
 
-    def put(self, text: str) -> None:
+    def put(self, text: str, *, keeps_indent: bool = False) -> None:
         if not text:
             return
         if self.pending and self.length:
             self._append(self.pending)
-            text = text.lstrip(" ") if self.pending[-1] == "\n" else text
-        elif not self.length:
+        is_line_start = not self.length or self.pending[-1:] == "\n"
+        if is_line_start and not keeps_indent:
             text = text.lstrip(" ")
         self.pending = ""
         self._append(text)
@@ -167,7 +167,7 @@ def _put_text(text: str, preformatted: bool, out: _Writer) -> None:
         for number, line in enumerate(lines):
             if number:
                 out.line_break()
-            out.put(line)
+            out.put(line, keeps_indent=True)
         return
     text = _WHITE.sub(" ", text)
     if text == " ":

@@ -24,7 +24,7 @@ MAX_HEADER = 1_000_000
 MAX_DEPTH = 40
 MAX_PARTS = 1_000
 
-_MBOX_LINE = re.compile(rb"(?:[ \t]*\r?\n|>?From [^\n]*\n)+")
+_MBOX_LINE = re.compile(rb"(?:[ \t]*\r?\n|>?From (?![ \t]*:)[^\n]*\n)+")
 
 
 class _TooManyParts(Exception):
@@ -125,7 +125,7 @@ def _mended(content: bytes) -> bytes:
 
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_FIELD_LINE = re.compile(rb"[!-9;-~]+:|[ \t]|From ")
+_FIELD_LINE = re.compile(rb"[!-9;-~]+:|[ \t]")
 _REGULAR_HEADER = re.compile(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*\n)+")
 _SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
 _KNOWN_FIELD = re.compile(
@@ -143,6 +143,7 @@ def _with_mended_header(content: bytes) -> bytes:
         return content
     if _REGULAR_HEADER.fullmatch(head):
         return content
+    # A mailbox file's `From ` line inside the header goes too: it is no field.
     mended = _SPACED_NAME.sub(rb"\1:", head).splitlines(keepends=True)
     last = max((number for number, line in enumerate(mended) if _KNOWN_FIELD.match(line)), default=-1)
     kept = [line for number, line in enumerate(mended) if number > last or _FIELD_LINE.match(line)]

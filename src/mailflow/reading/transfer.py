@@ -38,10 +38,14 @@ def decoded_payload(part: Message) -> bytes:
 _BASE64_LINES = re.compile(rb"[A-Za-z0-9+/=\s]+")
 
 
+_FOOTER_RULE = re.compile(rb"^[-_*]{2,}\s*$", re.MULTILINE)
+
+
 def from_base64(data: bytes) -> bytes:
-    """RFC 2045, 6.8. Pieces that were encoded one by one are all read; a text behind them is not."""
+    """RFC 2045, 6.8. Pieces that were encoded one by one are all read; a list's footer behind them is not."""
+    footer = _FOOTER_RULE.search(data)
     octets = bytearray()
-    rest = data
+    rest = data[: footer.start()] if footer else data
     while rest.strip():
         head, pad, rest = rest.partition(b"=")
         octets += _padded_base64(head)
