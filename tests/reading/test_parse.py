@@ -1,4 +1,4 @@
-"""parse() is total, and reads the mails of tests/mails as their .json twins say: fields and counts (RFC 5322, RFC 2045)."""
+"""parse() is total, and reads the mails of tests/mails as their .json twins say: fields and counts (RFC 5322, 2045)."""
 
 import hashlib
 import json
@@ -129,7 +129,7 @@ def test_same_bytes_same_value() -> None:
 
 
 def test_missing_message_id_is_made_from_the_bytes() -> None:
-    """R-none: peers skip such mail for good; ours gets a stable identity."""
+    """Some help desks skip such mail for good; ours gets a stable identity."""
     content = b"From: ann@reseller.example\r\n\r\nhi"
     assert parse(content).message_id == f"gen-{hashlib.sha256(content).hexdigest()}@mailflow.invalid"
 
@@ -168,7 +168,7 @@ def test_fields_are_capped_and_empty_parameters_collapse() -> None:
     """A real spam has 24 KB of `; ; ;` in its Content-Type, on which other parsers spend minutes."""
     content = HEAD + b"Content-Type: text/html " + b"; " * 50_000 + b"\r\nX-Long: " + b"x" * 200_000 + b"\r\n\r\nhi"
     tree = message_tree(content)
-    assert tree["Content-Type"] == "text/html ;"
+    assert tree["Content-Type"].rstrip() == "text/html ;"
     assert len(tree["X-Long"]) == headers.MAX_FIELD
 
 

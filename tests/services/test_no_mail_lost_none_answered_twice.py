@@ -137,9 +137,12 @@ class DeskMachine(RuleBasedStateMachine):
     def move_on_the_server(self) -> None:
         acknowledge(self.office.source, self.store, self.office.clock)
 
-    @rule()
-    def work(self) -> None:
+    @rule(ends=st.lists(st.sampled_from(list(ENDS)), max_size=2))
+    def work(self, ends: list[str]) -> None:
+        """The first tries end like this, the others are accepted."""
+        self.submission.errors += (ENDS[end] for end in ends)
         self.office.worker().run_once()
+        self.submission.errors.clear()
 
     @rule(cut_in=st.integers(min_value=1, max_value=16), after_commit=st.booleans())
     def work_until_the_power_is_cut(self, cut_in: int, after_commit: bool) -> None:

@@ -301,7 +301,6 @@ class BreakingStore(SqlStore):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-@pytest.mark.xfail(strict=True, reason="a sender that died is noticed by nobody: the desk reads on and never answers")
 def test_a_sender_that_broke_ends_the_worker(store: SqlStore) -> None:
     office, source, _ = driven(store)
     office.store = BreakingStore(store.engine)

@@ -17,7 +17,13 @@ from mailflow.reading.charset import clean, decode, decode_words
 from mailflow.reading.headers import parameters, unfolded
 from mailflow.reading.html_text import html_text
 from mailflow.reading.mime_tree import mime_tree
-from mailflow.reading.transfer import decoded_payload, from_base64, transfer_encoding, without_uuencoded
+from mailflow.reading.transfer import (
+    decoded_payload,
+    from_base64,
+    transfer_encoding,
+    undecoded_payload,
+    without_uuencoded,
+)
 
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
@@ -305,7 +311,7 @@ def _source(message: Message, depth: int) -> bytes:
     source = head.encode("utf-8", "surrogateescape")
     payload = message.get_payload()
     if not isinstance(payload, list):
-        return source + (str(payload).encode("utf-8", "replace") if payload else b"")
+        return source + undecoded_payload(message)
     if depth >= MAX_PART_DEPTH:
         return source
     parts = [_source(child, depth + 1) for child in payload if isinstance(child, Message)]

@@ -8,6 +8,7 @@ Why not `div.gmail_quote`: answers between the quotes and forwarded mails lie in
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -127,9 +128,16 @@ class _Writer:
         return text, tuple(span for span in spans if span.end > span.start)
 
 
+class _Element(NamedTuple):
+    node: LexborNode
+    tag: str
+    is_quote: bool
+    margin: int
+
+
 def _walk(root: LexborNode, out: _Writer) -> None:
     """Depth first, with an own stack: HTML nests deeper than Python. Nodes are never compared: `==` serialises both."""
-    open_elements: list[tuple[LexborNode, str, bool]] = []
+    open_elements: list[_Element] = []
     preformatted = 0
     node: LexborNode | None = root
     for _ in range(MAX_NODES):
@@ -143,21 +151,21 @@ def _walk(root: LexborNode, out: _Writer) -> None:
         elif not tag.startswith("-") and tag not in _SKIPPED:
             attributes = node.attributes
             if not _HIDDEN.search(attributes.get("style") or ""):
-                is_quote = _is_quote(tag, attributes)
-                _open(tag, attributes, is_quote, out)
+                element = _Element(node, tag, _is_quote(tag, attributes), _margin(tag, attributes))
+                _open(element, out)
                 preformatted += tag == "pre"
                 child = node.first_child
-                open_elements.append((node, tag, is_quote))
+                open_elements.append(element)
                 is_open = True
         if child is not None:
             node = child
             continue
         following: LexborNode | None = None if is_open else node.next
         while open_elements and following is None:
-            closing, tag, is_quote = open_elements.pop()
-            _close(tag, is_quote, out)
-            preformatted -= tag == "pre"
-            following = closing.next if open_elements else None
+            closing = open_elements.pop()
+            _close(closing, out)
+            preformatted -= closing.tag == "pre"
+            following = closing.node.next if open_elements else None
         node = following
 
 
@@ -180,31 +188,33 @@ def _put_text(text: str, preformatted: bool, out: _Writer) -> None:
         out.space()
 
 
-def _open(tag: str, attributes: Mapping[str, str | None], is_quote: bool, out: _Writer) -> None:
-    if tag == "br":
+def _open(element: _Element, out: _Writer) -> None:
+    if element.tag == "br":
         out.line_break()
-    elif tag in _CELLS:
+    elif element.tag in _CELLS:
         out.space()
-    elif tag in _BLOCKS:
-        out.line(2 if _has_margin(tag, attributes) else 1)
-    if tag == "li":
+    elif element.margin:
+        out.line(element.margin)
+    if element.tag == "li":
         out.put("- ")
-    if is_quote:
+    if element.is_quote:
         out.quote(True)
 
 
-def _close(tag: str, is_quote: bool, out: _Writer) -> None:
-    if is_quote:
+def _close(element: _Element, out: _Writer) -> None:
+    if element.is_quote:
         out.quote(False)
-    if tag in _CELLS:
+    if element.tag in _CELLS:
         out.space()
-    elif tag in _BLOCKS:
-        out.line(2 if tag in _PARAGRAPHS else 1)
+    elif element.margin:
+        out.line(element.margin)
 
 
-def _has_margin(tag: str, attributes: Mapping[str, str | None]) -> bool:
-    """Outlook writes each line as a paragraph of class MsoNormal, without margins."""
-    return tag in _PARAGRAPHS and "MsoNormal" not in (attributes.get("class") or "")
+def _margin(tag: str, attributes: Mapping[str, str | None]) -> int:
+    """Line ends around an element; Outlook writes each line as a paragraph of class MsoNormal, without margins."""
+    if tag not in _BLOCKS:
+        return 0
+    return 2 if tag in _PARAGRAPHS and "MsoNormal" not in (attributes.get("class") or "") else 1
 
 
 def _is_quote(tag: str, attributes: Mapping[str, str | None]) -> bool:

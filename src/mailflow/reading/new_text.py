@@ -227,11 +227,11 @@ def _attribution(lines: list[_Line], number: int) -> _Separator | None:
             return _inline(lines, number) if count == 1 else None
         if not text.endswith(separators.ATTRIBUTION_ENDS):
             continue
+        if count == 1 and (inline := _inline(lines, number)):
+            return inline
         before_quote = _next_is_quoted(lines, position + 1)
         if separators.is_attribution(joined, before_quote=before_quote, is_one_line=count == 1):
             return _Separator(count, is_marked=before_quote)
-        if count == 1 and (inline := _inline(lines, number)):
-            return inline
     return None
 
 

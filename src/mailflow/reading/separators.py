@@ -47,7 +47,7 @@ _LIBRARY_ATTRIBUTIONS = tuple(
     if "wrote_header" in table
 )
 _INLINE_ATTRIBUTION = re.compile(
-    r"(?<=[.!?\w)]\s)(?:On\s(?=[^\n]{0,60}\d)|Am\s(?=[^\n]{0,60}\d)|Le\s(?=[^\n]{0,60}\d)|"
+    r"(?<=[.!?)]\s)(?:On\s(?=[^\n]{0,60}\d)|Am\s(?=[^\n]{0,60}\d)|Le\s(?=[^\n]{0,60}\d)|"
     r"El\s(?=[^\n]{0,60}\d))[^\n]{8,200}?"
     r"\b(?:wrote|schrieb|a \u00e9crit|escribi\u00f3)[^\n:]{0,60}:\s*$",
 )
@@ -144,11 +144,11 @@ def marker(line: str) -> Marker | None:
         return None
     found = _MARKER.match(line)
     if found:
-        is_fenced = line.strip()[:1] in "-_=*#~+" or bool(found["tail"])
-        if found["begin"] and line.rstrip().endswith((":", "：", "-")):
+        is_fenced = bare[:1] in "-_=*#~+" or bool(found["tail"].strip(":."))
+        if found["original"]:
+            return Marker.ORIGINAL if is_fenced else None
+        if is_fenced or bare.endswith((":", "：")):
             return Marker.FORWARDED
-        if is_fenced:
-            return Marker.ORIGINAL if found["original"] else Marker.FORWARDED
     return Marker.REPLY_ABOVE if _ABOVE.match(line) else None
 
 

@@ -16,10 +16,26 @@ _ENCODING_ALIASES |= {
 }
 
 
+_ENCODINGS = frozenset({"base64", "quoted-printable", "x-uuencode"})
+
+
 def transfer_encoding(part: Message) -> str:
     found = _ENCODING_NAME.search(str(part.get("Content-Transfer-Encoding", "") or "").lower())
     name = found[0] if found else ""
     return _ENCODING_ALIASES.get(name, name)
+
+
+def undecoded_payload(part: Message) -> bytes:
+    """The octets of a leaf as they were sent.
+
+    Why two ways: of the two views that email.message has, the encoded one loses octets outside ASCII (they become
+    U+FFFD), the decoded one keeps them where there is nothing to decode.
+    """
+    encoded = part.get_payload()
+    decoded = part.get_payload(decode=True)
+    if isinstance(decoded, bytes) and transfer_encoding(part) not in _ENCODINGS:
+        return decoded
+    return str(encoded or "").encode("utf-8", "replace")
 
 
 def decoded_payload(part: Message) -> bytes:

@@ -55,6 +55,7 @@ class Worker:
         self._source, self._store, self._processing, self._outbox = source, store, processing, outbox
         self._clock, self._jitter, self._poll = clock, jitter, poll
         self.signals = Signals()
+        self._broken: Exception | None = None
 
     def run(self) -> None:
         """Work until `stop` is called. Raises what ended the sender, if it was not a stop."""
@@ -67,6 +68,8 @@ class Worker:
             self.stop()
             sender.join()
             self._source.close()
+        if self._broken is not None:
+            raise self._broken
 
     def run_once(self) -> None:
         """Deal with all that is there now, then return. Raises ConnectionFailed, LoginRefused, StoreError."""
@@ -148,3 +151,6 @@ class Worker:
             except MailflowError as error:
                 failures += 1
                 self._pause(failures, error)
+            except Exception as error:  # noqa: BLE001 - the edge of the loop: a desk that cannot send must not go on
+                self._broken = error
+                self.stop()
