@@ -28,6 +28,8 @@ from mailflow.reading.transfer import (
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
 MAX_PART_DEPTH = 60
+MAX_RESORTS = 50
+"""Leaves that are looked at for a mail without body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,16 +171,31 @@ def _is_stub(plain: list[Piece], html: list[Piece]) -> bool:
 
 
 def _last_resort(message: Message) -> list[Piece]:
-    """Of a mail without body: the text part that was taken for an attachment, or what a calendar entry says."""
-    if message.is_multipart():
-        leaves = [part for part in message.walk() if not part.is_multipart()][:50]
-        calendar = next((part for part in leaves if part.get_content_type() == "text/calendar"), None)
-        return [] if calendar is None else [Piece(_calendar_text(_plain(calendar, decoded_payload(calendar))))]
-    content_type = message.get_content_type()
-    if not content_type.startswith("text/") or _disposition(message)[0] == "attachment":
-        return []
-    text = _plain(message, decoded_payload(message))
-    return [Piece(_calendar_text(text) if content_type == "text/calendar" else text)]
+    """Of a mail without body: the text that was taken for an attachment because it has a name (phones name all their
+    parts), or what a calendar entry says. It stays an attachment as well."""
+    for part in _own_leaves(message):
+        content_type = part.get_content_type()
+        if not content_type.startswith("text/") or _disposition(part)[0] == "attachment":
+            continue
+        if content_type == "text/calendar":
+            return [Piece(_calendar_text(_plain(part, decoded_payload(part))))]
+        if content_type in ("text/plain", "text/html") or part is message:
+            return _text_pieces(part, content_type, _Found())
+    return []
+
+
+def _own_leaves(message: Message) -> list[Message]:
+    """The first leaves of `message`, without those of messages inside it."""
+    leaves: list[Message] = []
+    waiting = [message]
+    while waiting and len(leaves) < MAX_RESORTS:
+        part = waiting.pop()
+        payload = part.get_payload()
+        if not isinstance(payload, list):
+            leaves.append(part)
+        elif part.get_content_maintype() == "multipart":
+            waiting += [child for child in reversed(payload) if isinstance(child, Message)]
+    return leaves
 
 
 _CALENDAR_FIELD = re.compile(r"^(SUMMARY|LOCATION|DESCRIPTION)(?:;[^:\n]*)?:(.*)$", re.MULTILINE)

@@ -125,7 +125,9 @@ def _mended(content: bytes) -> bytes:
 
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
+_STRAY_CR = re.compile(rb"\r(?!\n)")
 _FIELD_LINE = re.compile(rb"[!-9;-~]+:|[ \t]")
+_FIRST_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
 _REGULAR_HEADER = re.compile(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*\n)+")
 _SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
 _KNOWN_FIELD = re.compile(
@@ -139,12 +141,15 @@ def _with_mended_header(content: bytes) -> bytes:
     """Header lines that are no fields are dropped if known fields follow; `Date :` loses its space (RFC 5322, 4.5)."""
     end = _HEADER_END.search(content)
     head = content[: end.start() + (2 if end[0][:1] == b"\r" else 1)] if end else content
-    if len(head) > MAX_HEADER:
+    length = len(head)
+    if length > MAX_HEADER or not _FIRST_FIELD.match(head):
         return content
+    if b"\r" in head and b"\n" in head:
+        head = _STRAY_CR.sub(b" ", head)
     if _REGULAR_HEADER.fullmatch(head):
-        return content
+        return head + content[length:]
     # A mailbox file's `From ` line inside the header goes too: it is no field.
     mended = _SPACED_NAME.sub(rb"\1:", head).splitlines(keepends=True)
     last = max((number for number, line in enumerate(mended) if _KNOWN_FIELD.match(line)), default=-1)
     kept = [line for number, line in enumerate(mended) if number > last or _FIELD_LINE.match(line)]
-    return b"".join(kept) + content[len(head) :]
+    return b"".join(kept) + content[length:]

@@ -128,6 +128,7 @@ _MARKER = re.compile(
 _ABOVE = re.compile(rf"^[\s>]*[-_=*#~+.\[(]*\s*(?:{_REPLY_ABOVE})", re.IGNORECASE)
 
 
+_ABOVE_WORDS = ("repl", "above", "below", "oberhalb", "über ", "dessus", "encima")
 _FENCES = frozenset("-_=*#~+.:：[(")
 
 
@@ -139,8 +140,10 @@ class Marker(Enum):
 
 def marker(line: str) -> Marker | None:
     """What a separator line of a client or of a ticket system says; None for any other line."""
-    bare = line.strip(" \t>")
-    if len(line) > 120 or not (bare[:1] in _FENCES or bare[-1:] in _FENCES or "repl" in bare or "above" in bare):
+    bare = line[:121].strip(" \t>").lower()
+    if len(line) > 120 or not (
+        bare[:1] in _FENCES or bare[-1:] in _FENCES or any(word in bare for word in _ABOVE_WORDS)
+    ):
         return None
     found = _MARKER.match(line)
     if found:
