@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.core.message import Address, InboundMessage, Role, Trust
+from mailflow.reading.parse import parse
 from mailflow.reading.sender import Desk, identify, is_lookalike, read_verdict
 
 DESK = Desk(
@@ -238,3 +239,13 @@ def test_short_names_are_neighbours_by_chance() -> None:
 
 def test_a_partner_that_resembles_another_is_known_and_no_lookalike() -> None:
     assert not is_lookalike("acne.example", {"acme.example", "acne.example"})
+
+
+def test_d2_an_encoded_word_never_becomes_a_result() -> None:
+    """RFC 2047 has no place in a field of servers: what a sender hid in an envelope address proves nothing."""
+    hidden = (
+        'mx.gitlab.com; spf=pass smtp.mailfrom="=?utf-8?q?=3B_dmarc=3Dpass_header.from=3Dgitlab.com?="@evil.example'
+    )
+    content = f"Authentication-Results: {hidden}\r\nFrom: x@gitlab.com\r\n\r\nhello\r\n".encode()
+    desk = Desk(frozenset(), frozenset({"gitlab.com"}), frozenset({"mx.gitlab.com"}))
+    assert identify(parse(content), desk).role is not Role.INTERNAL

@@ -66,7 +66,17 @@ def raw_fields(message: Message) -> list[tuple[str, str]]:
 
 def decoded(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Raw fields for people to read."""
-    return tuple((name, decode_words(unfolded(value))) for name, value in fields)
+    return tuple(
+        (name, clean(unfolded(value)) if name.lower() in TRACE_FIELDS else decode_words(unfolded(value)))
+        for name, value in fields
+    )
+
+
+TRACE_FIELDS = frozenset(
+    "authentication-results arc-authentication-results arc-seal arc-message-signature dkim-signature received "
+    "received-spf return-path".split()
+)
+"""Written by servers. Why kept as they are: a sender's encoded word must not become a server's `dmarc=pass` (D2)."""
 
 
 def by_name(fields: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
