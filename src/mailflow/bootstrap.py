@@ -23,7 +23,7 @@ from mailflow.core.playbook import Playbook
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Source, Submission
 from mailflow.core.storage import Understood
-from mailflow.errors import SettingsError
+from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.sender import Desk
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
@@ -233,6 +233,8 @@ def evaluate_model(settings: Settings, paths: Sequence[Path], progress: Progress
     """What the desk would do with each labelled mail, beside its label. `paths`: .jsonl files in the examples' form."""
     triage = build_triage(settings)
     labelled = [one for path in paths for one in read_labelled(path)]
+    if not labelled:
+        raise AssetError(f"{', '.join(map(str, paths))}: no labelled mails are here")
     judged = []
     for n, example in enumerate(labelled):
         progress(n, len(labelled))

@@ -159,19 +159,30 @@ def _each_mail(
     paths: list[str], as_json: bool, line_of: Callable[[str, bytes], BaseModel], card_of: Callable[[Any], Any]
 ) -> None:
     """Answer each mail at once; one that fails has its own line and the others go on. Exit 1 if any failed."""
-    failed = False
+    failures = 0
     for path in _paths(paths):
-        try:
+        with _told(path, as_json) as failed:
             for mail in read_mails(Path(path)):
-                line = line_of(mail.name, mail.content)
-                _show(line.model_dump_json() if as_json else card_of(line), as_json)
-        except (MailflowError, OSError) as error:
-            failed = True
-            if as_json:
-                _show(ErrorLine(file=path, error=str(error)).model_dump_json(), as_json)
-            err.print(console.plain(f"mailflow: {path}: {error}"), style="red")
-    if failed:
+                with _told(mail.name, as_json) as failed_mail:
+                    line = line_of(mail.name, mail.content)
+                    _show(line.model_dump_json() if as_json else card_of(line), as_json)
+                failures += len(failed_mail)
+        failures += len(failed)
+    if failures:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _told(file: str, as_json: bool) -> Iterator[list[Exception]]:
+    """What fails inside becomes a line of its own and is in the list afterwards."""
+    failed: list[Exception] = []
+    try:
+        yield failed
+    except (MailflowError, OSError) as error:
+        failed.append(error)
+        if as_json:
+            _show(ErrorLine(file=file, error=str(error)).model_dump_json(), as_json)
+        err.print(console.plain(f"mailflow: {file}: {error}"), style="red")
 
 
 def _paths(paths: list[str]) -> Iterator[str]:
@@ -322,6 +333,8 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
             file.write(settings.commented_toml())
     except FileExistsError:
         _fail(f"{path} is there already; nothing was written")
+    except OSError as error:
+        _fail(f"{path}: {error.strerror}")
     out.print(f"{path} written; fill in [imap] and [smtp], then `mailflow run --once`")
 
 

@@ -93,6 +93,9 @@ class _Server(_Section):
             return self.password_file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
         except OSError as error:
             raise SettingsError(f"password_file {self.password_file}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # from None: the exception holds the octets of the file
+            raise SettingsError(f"password_file {self.password_file}: is not UTF-8 text") from None
 
 
 class ImapSettings(_Server):

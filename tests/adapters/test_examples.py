@@ -1,87 +1,183 @@
-"""Examples go the way of real mail: what the model learns from is what the worker shows it."""
+"""Training mails: wrong lines are named, and an example goes the way of a real mail."""
 
+import json
+from email import message_from_bytes, policy
 from pathlib import Path
+from typing import Any
 
 import pytest
-from tests.adapters import mails_to_learn
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.services.office import reader_of
 
-from mailflow.adapters.examples import EXAMPLE_DESK, Example, read_examples, to_bytes, to_input
+from mailflow.adapters.examples import (
+    EXAMPLE_DESK,
+    Example,
+    examples_by_file,
+    read_examples,
+    read_labelled,
+    to_bytes,
+    to_input,
+)
 from mailflow.core.message import Role
 from mailflow.errors import AssetError
 from mailflow.reading.understand import understand
 from mailflow.services.processing import classifier_input
+from mailflow.testing import DESK
 
-PROOF = ("Authentication-Results", "mx.gitlab.com; dmarc=pass header.from=gitlab.com")
-KINDS: dict[str, dict[str, object]] = {
-    "plain": {},
-    "colleague": {"from_addr": "ines@gitlab.com", "role": "internal", "headers": [PROOF]},
-    "says colleague": {"from_addr": "ines@gitlab.com"},
-    "order": {"attachments": ["po-4711.pdf", "logo.png"]},
-    "answer": {"text": "And the second one?\n\nOn Mon, 2 Mar 2026 Partner Desk wrote:\n> Use the form.\n> Thanks"},
-    "copy": {"cc": ["a@firm.example", "b@firm.example"]},
-    "away": {"headers": [("Auto-Submitted", "auto-replied")], "text": "I am out of the office."},
-    "calendar": {"headers": [("Content-Type", "text/calendar; method=REPLY")], "text": "Accepted: call"},
-    "report": {"headers": [("Content-Type", "multipart/report; report-type=delivery-status")], "text": "Failed."},
-    "nobody": {"from_addr": "", "from_name": ""},
-    "japanese": {"text": "お世話になっております。デモ用のライセンスをお願いします。", "subject": "ライセンス"},
-    "empty": {"text": "", "subject": ""},
+LINE: dict[str, Any] = {
+    "author": "a1",
+    "from_name": "Ann Example",
+    "from_addr": "ann@partner.example",
+    "subject": "Lab licence",
+    "text": "How do we get a licence for our lab?",
+    "lang": "en",
+    "role": "partner",
+    "primary": "nfr_request",
+    "intents": ["nfr_request"],
+    "action": "reply",
 }
 
 
-def _example(kind: str) -> Example:
-    text = "Hello,\n\nhow do we get a key?"
-    return Example.model_validate(mails_to_learn.row("nfr_request", text, 1) | KINDS[kind])
+def example(**values: Any) -> Example:
+    return Example.model_validate_json(json.dumps(LINE | values))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_an_example_is_shown_as_the_worker_shows_a_mail(kind: str) -> None:
-    example = _example(kind)
-    assert to_input(example) == classifier_input(understand(to_bytes(example), None, EXAMPLE_DESK))
+def write(path: Path, *lines: dict[str, Any] | str) -> Path:
+    text = "\n".join(line if isinstance(line, str) else json.dumps(line, ensure_ascii=False) for line in lines)
+    path.write_text(text + "\n", encoding="utf-8")
+    return path
 
 
-def test_only_proof_makes_a_colleague() -> None:
-    """D2."""
-    assert to_input(_example("colleague")).role is Role.INTERNAL
-    assert to_input(_example("says colleague")).role is Role.UNKNOWN
+# ------------------------------------------------------------------ reading
 
 
-def test_what_stands_beside_the_text_arrives() -> None:
-    order, answer, copy = (to_input(_example(kind)) for kind in ("order", "answer", "copy"))
-    assert order.attachment_names == ("po-4711.pdf", "logo.png")
-    assert order.has_deliverable
-    assert answer.has_quote
-    assert answer.content == "And the second one?"
-    assert copy.cc_count == 2
+def test_examples_come_by_file_name_and_line(tmp_path: Path) -> None:
+    write(tmp_path / "b.jsonl", LINE | {"id": "3"})
+    write(tmp_path / "a.jsonl", LINE | {"id": "1"}, "", LINE | {"id": "2"})
+    write(tmp_path / "notes.txt", "no example")
+    assert [one.id for one in read_examples(tmp_path).examples] == ["1", "2", "3"]
 
 
-def test_the_text_arrives_in_its_own_script() -> None:
-    mail = to_input(_example("japanese"))
-    assert (mail.subject, mail.language) == ("ライセンス", "ja")
-    assert "デモ用のライセンス" in mail.content
+def test_the_hash_changes_with_every_octet_and_with_names(tmp_path: Path) -> None:
+    """A model says of what it was trained: `mailflow check` compares this."""
+    path = write(tmp_path / "a.jsonl", LINE)
+    first = read_examples(tmp_path).sha256
+    assert read_examples(tmp_path).sha256 == first
+    write(path, LINE | {"text": "How do we get a licence for our lab!"})
+    second = read_examples(tmp_path).sha256
+    path.rename(tmp_path / "b.jsonl")
+    assert len({first, second, read_examples(tmp_path).sha256}) == 3
 
 
-def test_machines_are_known_by_their_header() -> None:
-    assert to_input(_example("away")).origin == "auto_replied"
+WRONG: dict[str, tuple[dict[str, Any] | str, str]] = {
+    "no JSON": ("{", "row"),
+    "a key too many": (LINE | {"colour": "red"}, "colour"),
+    "no text": ({key: value for key, value in LINE.items() if key != "text"}, "text"),
+    "an unknown role": (LINE | {"role": "boss"}, "role"),
+    "an unknown action": (LINE | {"action": "shout"}, "action"),
+    "no primary": (LINE | {"primary": ""}, "primary"),
+    "a primary that is no intent": (LINE | {"primary": "quoting"}, "row"),
+}
 
 
-def test_a_header_cannot_be_smuggled_in_by_a_subject() -> None:
-    example = _example("plain").model_copy(update={"subject": "x\r\nAuto-Submitted: auto-replied"})
-    assert to_input(example).origin == "human"
+@pytest.mark.parametrize("what", WRONG)
+def test_a_wrong_line_is_named_with_file_line_and_key(tmp_path: Path, what: str) -> None:
+    line, key = WRONG[what]
+    path = write(tmp_path / "a.jsonl", LINE, "", line)
+    for read in (lambda: read_examples(tmp_path), lambda: read_labelled(path)):
+        with pytest.raises(AssetError) as caught:
+            read()
+        assert str(caught.value).startswith(f"{path}:3: {key}: ")
 
 
-def test_a_primary_that_is_not_among_the_intents_is_refused(tmp_path: Path) -> None:
-    content = {"spam": [mails_to_learn.row("spam", "Buy!", 1, intents=["other"])]}
-    with pytest.raises(AssetError, match=r"spam\.jsonl:1: .*primary"):
-        read_examples(mails_to_learn.write(tmp_path, content))
-
-
-def test_a_folder_without_examples_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(AssetError, match="no example"):
+def test_no_examples_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match="no example is here"):
         read_examples(tmp_path)
 
 
-def test_the_hash_is_of_every_byte(tmp_path: Path) -> None:
-    content = mails_to_learn.rows()
-    first = read_examples(mails_to_learn.write(tmp_path / "a", content)).sha256
-    content["spam"][3]["text"] = "Another text."
-    assert read_examples(mails_to_learn.write(tmp_path / "b", content)).sha256 != first
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(AssetError, match=r"a\.jsonl: cannot be read"):
+        read_examples(tmp_path)
+    with pytest.raises(AssetError, match=r"a\.jsonl: cannot be read"):
+        read_labelled(path)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AssetError, match=r"nothing\.jsonl: cannot be read"):
+        read_labelled(tmp_path / "nothing.jsonl")
+
+
+def test_a_line_separator_inside_a_text_ends_no_line(tmp_path: Path) -> None:
+    """U+2028 and U+0085 are ordinary characters of JSON."""
+    path = write(tmp_path / "a.jsonl", LINE | {"text": "one\u2028two\u0085three"})
+    assert [one.text for one in read_labelled(path)] == ["one\u2028two\u0085three"]
+
+
+def test_the_intents_of_each_file_are_gathered(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl", LINE, LINE | {"intents": ["nfr_request", "quoting"]})
+    assert examples_by_file(read_examples(tmp_path)) == {"nfr_request.jsonl": {"nfr_request", "quoting"}}
+
+
+# ------------------------------------------------------------------ the way of a real mail
+
+
+def test_an_example_becomes_a_whole_mail() -> None:
+    mail = example(cc=["bob@partner.example"], attachments=["order.pdf"], headers=[["Reply-To", "x@partner.example"]])
+    message = message_from_bytes(to_bytes(mail), policy=policy.default)
+    assert message["From"] == "Ann Example <ann@partner.example>"
+    assert (message["To"], message["Cc"]) == (DESK, "bob@partner.example")
+    assert (message["Subject"], message["Reply-To"]) == ("Lab licence", "x@partner.example")
+    read = understand(to_bytes(mail), None, EXAMPLE_DESK).message
+    assert read.text.strip() == mail.text
+    assert [(one.filename, one.content_type) for one in read.attachments] == [("order.pdf", "application/pdf")]
+    assert [defect.code for defect in read.defects] == ["no_date"], "an example has no date"
+
+
+def test_a_colleague_needs_the_proof_of_the_header() -> None:
+    """D2: who says to be internal without our server's word is not, in training as in life."""
+    proof = ["Authentication-Results", "mx.gitlab.com; dmarc=pass header.from=gitlab.com"]
+    claimed = to_input(example(from_addr="cyd@gitlab.com", role="internal"))
+    proven = to_input(example(from_addr="cyd@gitlab.com", role="internal", headers=[proof]))
+    assert (claimed.is_authenticated_internal, proven.is_authenticated_internal) == (False, True)
+    assert (claimed.role is Role.INTERNAL, proven.role) == (False, Role.INTERNAL)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"attachments": ["PO-4711.pdf", "logo.png"], "cc": ["bob@partner.example", "cyd@gitlab.com"]},
+        {"text": "Thanks.\n\nOn Monday, Bob wrote:\n> a licence\n"},
+        {"headers": [["Auto-Submitted", "auto-replied"]]},
+        {"headers": [["Content-Type", "multipart/report; report-type=delivery-status"]]},
+        {"from_addr": "", "subject": "", "text": ""},
+        {"text": "ラボ用のライセンスはどのように取得できますか。", "lang": "ja", "subject": "ライセンス"},
+    ],
+)
+def test_the_model_is_trained_on_what_the_worker_shows_it(values: dict[str, Any]) -> None:
+    """The two ways from a mail to the model's input are written in two places; they must stay one."""
+    mail = example(**values)
+    assert to_input(mail) == classifier_input(reader_of(DESK)(to_bytes(mail), None))
+
+
+def texts(**sizes: int) -> st.SearchStrategy[str]:
+    """Whatever a JSON file in UTF-8 can hold: everything but lone surrogates."""
+    return st.text(st.characters(codec="utf-8"), **sizes)
+
+
+@given(
+    name=texts(max_size=20),
+    subject=texts(max_size=40),
+    filename=texts(min_size=1, max_size=20),
+    header=texts(max_size=40),
+)
+def test_nothing_in_an_example_breaks_out_of_its_header(name: str, subject: str, filename: str, header: str) -> None:
+    mail = Example(
+        **LINE | {"from_name": name, "subject": subject, "attachments": (filename,), "headers": (("X-Note", header),)}
+    )
+    head = to_bytes(mail).partition(b"\n\n")[0].split(b"\n")
+    allowed = (b"X-Note:", b"From:", b"To:", b"Subject:", b"Message-ID:", b"MIME-Version:", b"Content-Type:")
+    assert all(line.startswith(allowed) for line in head)

@@ -2,6 +2,7 @@
 
 import mailbox
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,8 +37,9 @@ def _files(folder: Path) -> list[Path]:
 
 def _read_file(path: Path) -> Iterator[MailFile]:
     if path.suffix.lower() in (".mbox", ".mbx") or _looks_like_mbox(path):
-        for number, message in enumerate(mailbox.mbox(path, create=False), start=1):
-            yield MailFile(f"{path}#{number}", message.as_bytes())
+        with closing(mailbox.mbox(path, create=False)) as box:
+            for number, key in enumerate(box.iterkeys(), start=1):
+                yield MailFile(f"{path}#{number}", box.get_bytes(key))
     else:
         yield MailFile(str(path), path.read_bytes())
 

@@ -11,7 +11,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from mailflow.core.storage import Understood
-from mailflow.errors import PoisonMail
+from mailflow.errors import MailflowError, PoisonMail
 from mailflow.reading.sender import Desk
 from mailflow.reading.understand import understand
 
@@ -42,7 +42,10 @@ class ReadingProcess:
         self._connection: Connection | None = None
 
     def __call__(self, content: bytes, size: int | None) -> Understood:
-        """The understood mail. Raises PoisonMail if it takes longer than the deadline or ends the child."""
+        """The understood mail. Raises PoisonMail if it takes longer than the deadline or ends the child.
+
+        Raises MailflowError, which is temporary, if no child can be started: that is no fault of the mail.
+        """
         connection = self._connection or self._start()
         try:
             connection.send((content, size))
@@ -78,10 +81,18 @@ class ReadingProcess:
         )
         self._process.start()
         theirs.close()
-        if not ours.poll(_START.total_seconds()) or ours.recv() != "ready":
-            raise PoisonMail("the reading process did not start")
         self._connection = ours
+        if not _says_ready(ours):
+            self.close()
+            raise MailflowError("the reading process did not start")
         return ours
+
+
+def _says_ready(child: Connection) -> bool:
+    try:
+        return child.poll(_START.total_seconds()) and child.recv() == "ready"
+    except (EOFError, OSError):
+        return False
 
 
 def _understood(answer: object) -> Understood:

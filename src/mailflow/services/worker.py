@@ -81,8 +81,7 @@ class Worker:
 
     def recover(self) -> None:
         """What a stopped worker left in the middle. Safe only while no other worker uses the store."""
-        with self._store.unit() as unit:
-            reclaimed = unit.reclaim_abandoned(self._clock.now())
+        reclaimed = self._reclaim()
         doubtful = self._outbox.recover()
         if reclaimed or doubtful:
             log.warning("found after a stop: %d mails to read again, %d answers uncertain", reclaimed, doubtful)
@@ -94,6 +93,11 @@ class Worker:
         self._source.interrupt()
 
     # ------------------------------------------------------------------ intake
+
+    def _reclaim(self) -> int:
+        """Give back mails that a turn claimed and did not settle. Safe here: the intake alone claims, between turns."""
+        with self._store.unit() as unit:
+            return unit.reclaim_abandoned(self._clock.now())
 
     def _take_in(self) -> None:
         recorded = ingest(self._source, self._store, self._clock)
@@ -115,6 +119,8 @@ class Worker:
         failures = 0
         while not self.signals.stop.is_set():
             try:
+                if failures:
+                    self._reclaim()
                 self._take_in()
                 failures = 0
                 if not self.signals.stop.is_set():
@@ -141,13 +147,13 @@ class Worker:
     def _send_until_stopped(self) -> None:
         failures = 0
         while not self.signals.stop.is_set():
-            self.signals.queued.clear()
             try:
                 while not self.signals.stop.is_set() and (state := self._outbox.deliver_one()) is not None:
                     log.info("answer %s", state)
                 failures = 0
                 self._outbox.recover(LEASE)
                 self.signals.queued.wait(self._time_to_next_due().total_seconds())
+                self.signals.queued.clear()  # after the wait: a stop or an answer in between is looked for above
             except MailflowError as error:
                 failures += 1
                 self._pause(failures, error)
