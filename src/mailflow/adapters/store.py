@@ -18,12 +18,20 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Row, create_engine, event, func, select, update
+from sqlalchemy import Connection, CursorResult, Engine, create_engine, event, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 from sqlmodel import SQLModel
 
+from mailflow.adapters.rows import (
+    answer_part,
+    decided_mail,
+    mail_ref,
+    message_view,
+    parsed_document,
+    thread_summary,
+)
 from mailflow.adapters.tables import (
     AuditRow,
     ClassificationRow,
@@ -38,7 +46,7 @@ from mailflow.adapters.tables import (
 )
 from mailflow.core.classification import Action, Classification
 from mailflow.core.delivery import INBOUND_TRANSITIONS, OUTBOX_TRANSITIONS, InboundState, OutboxState
-from mailflow.core.message import Address, Envelope, MailRef, OutboundMessage, RawMessage
+from mailflow.core.message import Address, Envelope, OutboundMessage, RawMessage
 from mailflow.core.policy import History, SentRecord
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import (
@@ -46,7 +54,6 @@ from mailflow.core.storage import (
     Counts,
     DecidedMail,
     KnownMail,
-    MessageView,
     OutboxEntry,
     OutboxView,
     Outcome,
@@ -198,7 +205,7 @@ class SqlUnit:
             .order_by(_inbound.c.id)
             .limit(limit)
         )
-        return [Unacknowledged(row.id, _ref(row), _DISPOSITION[InboundState(row.state)]) for row in rows]
+        return [Unacknowledged(row.id, mail_ref(row), _DISPOSITION[InboundState(row.state)]) for row in rows]
 
     def mark_acknowledged(self, inbound_ids: Sequence[int], now: datetime) -> None:
         self._db.execute(update(_inbound).where(_inbound.c.id.in_(inbound_ids)).values(acknowledged_at=now))
@@ -223,7 +230,7 @@ class SqlUnit:
             ClaimedMail(
                 row.id,
                 row.attempts + 1,
-                RawMessage(_ref(row), zlib.decompress(row.content), row.internal_date, row.full_size),
+                RawMessage(mail_ref(row), zlib.decompress(row.content), row.internal_date, row.full_size),
                 row.sha256,
             )
             for row in rows
@@ -329,7 +336,7 @@ class SqlUnit:
             stored_at=now,
             sha256=outcome.sha256,
             text=message.text,
-            parsed=_parsed(outcome),
+            parsed=parsed_document(outcome),
         )
 
     def _save_classification(self, message_id: int, classification: Classification) -> None:
@@ -364,8 +371,8 @@ class SqlUnit:
             queue=decision.queue,
             priority=decision.priority,
             reasons=[{"code": reason.code, "sentence": reason.sentence} for reason in decision.reasons],
-            answers=[_part(part) for part in decision.answers],
-            draft=[_part(part) for part in decision.draft],
+            answers=[answer_part(part) for part in decision.answers],
+            draft=[answer_part(part) for part in decision.draft],
             policy_version=decision.policy_version,
             model_version=decision.model_version,
             decided_at=now,
@@ -516,13 +523,13 @@ class SqlUnit:
             .order_by(_message.c.id)
             .limit(limit)
         )
-        return [_decided_mail(row) for row in rows]
+        return [decided_mail(row) for row in rows]
 
     def threads(self, limit: int, status: str | None = None) -> list[ThreadSummary]:
         query = select(_thread).order_by(_thread.c.updated_at.desc(), _thread.c.id.desc()).limit(limit)
         if status is not None:
             query = query.where(_thread.c.status == status)
-        return [_summary(row) for row in self._db.execute(query)]
+        return [thread_summary(row) for row in self._db.execute(query)]
 
     def story(self, thread_id: int) -> ThreadStory | None:
         thread = self._db.execute(select(_thread).where(_thread.c.id == thread_id)).first()
@@ -537,8 +544,8 @@ class SqlUnit:
         )
         lines = self._db.execute(select(_audit).where(_audit.c.thread_id == thread_id).order_by(_audit.c.id))
         return ThreadStory(
-            _summary(thread),
-            tuple(_message_view(row) for row in messages),
+            thread_summary(thread),
+            tuple(message_view(row) for row in messages),
             tuple(StoryLine(row.at, row.actor, row.kind, row.sentence) for row in lines),
         )
 
@@ -570,7 +577,9 @@ class SqlUnit:
             .order_by(_inbound.c.id.desc())
             .limit(limit)
         )
-        return [QuarantineView(row.id, _ref(row), row.received_at, row.attempts, row.size, row.error) for row in rows]
+        return [
+            QuarantineView(row.id, mail_ref(row), row.received_at, row.attempts, row.size, row.error) for row in rows
+        ]
 
     def raw(self, inbound_id: int) -> bytes | None:
         content = self._db.scalar(
@@ -643,65 +652,3 @@ class SqlUnit:
 
     def _count(self, condition: Any) -> int:
         return self._db.scalar(select(func.count()).select_from(_outbox).where(condition)) or 0
-
-
-def _ref(row: Row[Any]) -> MailRef:
-    return MailRef(row.account, row.mailbox, row.uid_validity, row.uid)
-
-
-def _summary(row: Row[Any]) -> ThreadSummary:
-    return ThreadSummary(row.id, row.subject, row.requester, row.status, row.queue, row.updated_at)
-
-
-def _part(part: Any) -> dict[str, str]:
-    return {"intent": part.intent, "audience": part.audience.value, "template": part.template}
-
-
-def _message_view(row: Row[Any]) -> MessageView:
-    return MessageView(
-        direction=row.direction,
-        message_id=row.message_id,
-        from_addr=row.from_addr,
-        subject=row.subject,
-        stored_at=row.stored_at,
-        text=row.text,
-        intents=tuple((one["intent"], one["confidence"]) for one in row.intents or ()),
-        action=row.action or "",
-        reasons=tuple(reason["sentence"] for reason in row.reasons or ()),
-    )
-
-
-def _decided_mail(row: Row[Any]) -> DecidedMail:
-    return DecidedMail(
-        message_pk=row.id,
-        thread_id=row.thread_id,
-        message_id=row.message_id,
-        from_addr=row.from_addr,
-        subject=row.subject,
-        intents=tuple((one["intent"], one["confidence"]) for one in row.intents),
-        action=row.action,
-        reason=row.reasons[0]["sentence"] if row.reasons else "",
-        received_at=row.received_at,
-        decided_at=row.decided_at,
-        answer_state=row.answer_state or "",
-        answered_at=row.finished_at,
-        answer_message_id=row.answer_message_id or "",
-    )
-
-
-def _parsed(outcome: Outcome) -> dict[str, Any]:
-    """What is shown beside the text: offsets, attachments, and why the mail was taken for what it is."""
-    message, origin, sender = outcome.understood.message, outcome.understood.origin, outcome.understood.sender
-    return {
-        "new_spans": [[span.start, span.end] for span in message.new_spans],
-        "content_spans": [[span.start, span.end] for span in message.content_spans],
-        "language": message.language,
-        "attachments": [
-            {"filename": one.filename, "content_type": one.content_type, "size": one.size, "sha256": one.sha256}
-            for one in message.attachments
-        ],
-        "defects": [{"code": defect.code, "sentence": defect.sentence} for defect in message.defects],
-        "origin": {"kind": origin.kind.value, "evidence": origin.evidence},
-        "sender": {"role": sender.role.value, "trust": sender.trust.value, "reason": sender.reason},
-        "facts": sorted(outcome.understood.facts),
-    }

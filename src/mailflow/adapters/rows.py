@@ -1,0 +1,71 @@
+"""Rows to the values that the services know, and back. Pure."""
+
+from typing import Any
+
+from sqlalchemy import Row
+
+from mailflow.core.message import MailRef
+from mailflow.core.ports import AnswerPart
+from mailflow.core.storage import DecidedMail, MessageView, Outcome, ThreadSummary
+
+
+def mail_ref(row: Row[Any]) -> MailRef:
+    return MailRef(row.account, row.mailbox, row.uid_validity, row.uid)
+
+
+def thread_summary(row: Row[Any]) -> ThreadSummary:
+    return ThreadSummary(row.id, row.subject, row.requester, row.status, row.queue, row.updated_at)
+
+
+def answer_part(part: AnswerPart) -> dict[str, str]:
+    return {"intent": part.intent, "audience": part.audience.value, "template": part.template}
+
+
+def message_view(row: Row[Any]) -> MessageView:
+    return MessageView(
+        direction=row.direction,
+        message_id=row.message_id,
+        from_addr=row.from_addr,
+        subject=row.subject,
+        stored_at=row.stored_at,
+        text=row.text,
+        intents=tuple((one["intent"], one["confidence"]) for one in row.intents or ()),
+        action=row.action or "",
+        reasons=tuple(reason["sentence"] for reason in row.reasons or ()),
+    )
+
+
+def decided_mail(row: Row[Any]) -> DecidedMail:
+    return DecidedMail(
+        message_pk=row.id,
+        thread_id=row.thread_id,
+        message_id=row.message_id,
+        from_addr=row.from_addr,
+        subject=row.subject,
+        intents=tuple((one["intent"], one["confidence"]) for one in row.intents),
+        action=row.action,
+        reason=row.reasons[0]["sentence"] if row.reasons else "",
+        received_at=row.received_at,
+        decided_at=row.decided_at,
+        answer_state=row.answer_state or "",
+        answered_at=row.finished_at,
+        answer_message_id=row.answer_message_id or "",
+    )
+
+
+def parsed_document(outcome: Outcome) -> dict[str, Any]:
+    """What is shown beside the text: offsets, attachments, and why the mail was taken for what it is."""
+    message, origin, sender = outcome.understood.message, outcome.understood.origin, outcome.understood.sender
+    return {
+        "new_spans": [[span.start, span.end] for span in message.new_spans],
+        "content_spans": [[span.start, span.end] for span in message.content_spans],
+        "language": message.language,
+        "attachments": [
+            {"filename": one.filename, "content_type": one.content_type, "size": one.size, "sha256": one.sha256}
+            for one in message.attachments
+        ],
+        "defects": [{"code": defect.code, "sentence": defect.sentence} for defect in message.defects],
+        "origin": {"kind": origin.kind.value, "evidence": origin.evidence},
+        "sender": {"role": sender.role.value, "trust": sender.trust.value, "reason": sender.reason},
+        "facts": sorted(outcome.understood.facts),
+    }
