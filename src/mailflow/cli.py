@@ -335,7 +335,7 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
         _fail(f"{path} is there already; nothing was written")
     except OSError as error:
         _fail(f"{path}: {error.strerror}")
-    out.print(f"{path} written; fill in [imap] and [smtp], then `mailflow run --once`")
+    out.print(console.plain(f"{path} written; fill in [imap] and [smtp], then `mailflow run --once`"))
 
 
 def _fail(sentence: str) -> None:

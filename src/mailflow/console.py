@@ -124,7 +124,7 @@ def outbox_table(entries: Sequence[OutboxView]) -> Table:
             instant(one.finished_at),
             plain(one.recipient),
             plain(short(one.subject, 40)),
-            plain(short(one.error, 60)),
+            plain(one.error),
         )
     return table
 

@@ -57,12 +57,15 @@ def test_mail_reads_as_its_twin_says(twin: Path) -> None:
     assert as_twin(parse(twin.with_suffix(".eml").read_bytes(), size=size)) == expected
 
 
-@pytest.mark.parametrize("twin", TWINS, ids=lambda path: path.stem)
+def is_about_line_ends(twin: Path) -> bool:
+    content = twin.with_suffix(".eml").read_bytes()
+    return b"\r\r" in content or b"\n" not in content
+
+
+@pytest.mark.parametrize("twin", [twin for twin in TWINS if not is_about_line_ends(twin)], ids=lambda path: path.stem)
 def test_line_ends_do_not_matter(twin: Path) -> None:
     """RFC 5322, 2.3 wants CRLF; files and pipes bring LF. Only sizes of attachments may differ."""
     content = twin.with_suffix(".eml").read_bytes()
-    if b"\r\r" in content or b"\n" not in content:
-        pytest.skip("the case is about line ends")
     here, there = as_twin(parse(content)), as_twin(parse(content.replace(b"\r\n", b"\n")))
     for fields in (here, there):
         fields["attachments"] = [(name, kind) for name, kind, _, _ in fields["attachments"]]

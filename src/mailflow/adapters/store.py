@@ -95,7 +95,7 @@ def open_engine(url: str) -> Engine:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreError(f"[store] url = {url!r} is not a database URL, try sqlite:///mailflow.sqlite3") from error
+        raise StoreError("[store] url is not a database URL, try sqlite:///mailflow.sqlite3") from error
     if parsed.get_backend_name() not in ("sqlite", "postgresql"):
         raise StoreError(f"[store] url: {parsed.get_backend_name()} is not supported, use sqlite or postgresql+psycopg")
     engine = create_engine(parsed, json_serializer=_dump_json)

@@ -136,7 +136,7 @@ def _unreadable(case: Case, _: Playbook) -> str:
     return next((d.sentence for d in case.message.defects if d.code in UNREADABLE_DEFECTS), "")
 
 
-UNREADABLE_DEFECTS = frozenset({"truncated", "unparsable", "encrypted", "deadline"})
+UNREADABLE_DEFECTS = frozenset({"truncated", "encrypted", "too_large", "too_many_parts", "no_from"})
 
 
 def _too_old(case: Case, playbook: Playbook) -> str:

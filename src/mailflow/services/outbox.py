@@ -46,6 +46,10 @@ class Outbox:
             return self._finish_failed(entry, error)
         return self._finish(entry, OutboxState.SENT, reply_code=accepted.reply_code)
 
+    def close(self) -> None:
+        """Say goodbye to the mail server. Call it in the thread that delivers."""
+        self._submission.close()
+
     def _finish_failed(self, entry: OutboxEntry, error: Exception) -> OutboxState:
         if not isinstance(error, SubmissionError) and not _is_before_data(error):
             # Not from the mail server and not from connecting to it: nobody can say how far it came.

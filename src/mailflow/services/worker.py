@@ -77,6 +77,7 @@ class Worker:
         self._take_in()
         while self._outbox.deliver_one() is not None:
             pass
+        self._outbox.close()
         self._source.close()
 
     def recover(self) -> None:
@@ -160,3 +161,4 @@ class Worker:
             except Exception as error:  # noqa: BLE001 - the edge of the loop: a desk that cannot send must not go on
                 self._broken = error
                 self.stop()
+        self._outbox.close()
