@@ -12,6 +12,7 @@ from pathlib import Path
 from mailflow.adapters import assets, schema
 from mailflow.adapters.examples import examples_by_file, read_examples, read_labelled, to_bytes
 from mailflow.adapters.imap import ImapAccount, ImapSource
+from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
 from mailflow.adapters.spacy_classifier import SpacyClassifier
@@ -118,6 +119,14 @@ def build_source(settings: Settings) -> ImapSource:
             failed=imap.failed,
         )
     )
+
+
+def build_file_source(path: Path) -> Source:
+    """A Maildir, or any other folder with .eml files in it. Raises SettingsError."""
+    if not path.is_dir():
+        raise SettingsError(f"--from {path}: there is no such folder")
+    is_maildir = (path / "cur").is_dir() and (path / "new").is_dir()
+    return MaildirSource(path) if is_maildir else FolderSource(path)
 
 
 def build_submission(settings: Settings) -> SmtpSubmission:

@@ -101,12 +101,16 @@ def _log_to_stderr(verbose: bool) -> None:
 def run(
     config: ConfigOption = None,
     once: Annotated[bool, typer.Option("--once", help="deal with what is there, then end")] = False,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="read this Maildir or folder of .eml files instead of [imap]")
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log more")] = False,
 ) -> None:
     """Run the worker: read the mailbox, decide, answer, until stopped."""
     _log_to_stderr(verbose)
     with _explained():
-        worker = bootstrap.build_worker(settings.read_settings(config))
+        source = bootstrap.build_file_source(from_) if from_ else None
+        worker = bootstrap.build_worker(settings.read_settings(config), source=source)
         if once:
             worker.run_once()
             return
