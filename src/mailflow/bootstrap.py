@@ -12,6 +12,7 @@ from pathlib import Path
 from mailflow.adapters import assets, schema
 from mailflow.adapters.examples import examples_by_file, read_examples, read_labelled, to_bytes
 from mailflow.adapters.imap import ImapAccount, ImapSource
+from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
@@ -69,10 +70,10 @@ def build_desk(settings: Settings) -> Desk:
     return Desk(frozenset(desk.addresses), frozenset(desk.own_domains), frozenset(desk.trusted_authserv_ids))
 
 
-def build_store(settings: Settings, *, upgrade: bool = True) -> SqlStore:
+def build_store(settings: Settings) -> SqlStore:
     """An open store of the newest revision. Raises StoreError. PostgreSQL is only upgraded by `mailflow db upgrade`."""
     engine = open_engine(settings.store.url)
-    if upgrade and engine.dialect.name == "sqlite":
+    if engine.dialect.name == "sqlite":
         schema.upgrade(engine)
     schema.require_newest(engine)
     return SqlStore(engine)
@@ -125,8 +126,7 @@ def build_file_source(path: Path) -> Source:
     """A Maildir, or any other folder with .eml files in it. Raises SettingsError."""
     if not path.is_dir():
         raise SettingsError(f"--from {path}: there is no such folder")
-    is_maildir = (path / "cur").is_dir() and (path / "new").is_dir()
-    return MaildirSource(path) if is_maildir else FolderSource(path)
+    return MaildirSource(path) if is_maildir(path) else FolderSource(path)
 
 
 def build_submission(settings: Settings) -> SmtpSubmission:
@@ -199,11 +199,6 @@ def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
 def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str]]]:
     """The guards in their order, and the playbook's rows."""
     return GUARDS + SEND_GUARDS, policy_table(assets.load_playbook(find_assets(settings).classifiers))
-
-
-def model_report(model: Path) -> dict[str, object] | None:
-    """What the model says of itself, None where there is no model."""
-    return SpacyClassifier(model).meta if (model / "meta.json").is_file() else None
 
 
 def check_assets(settings: Settings) -> list[Problem]:

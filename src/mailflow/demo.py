@@ -85,7 +85,7 @@ def run_demo(store_path: Path, out: Console) -> int:
     found = bootstrap.find_assets(Settings())
     samples = read_samples(found.demo / "mails", datetime.now(UTC))
     desk = Settings().desk
-    users = dict.fromkeys([*desk.addresses, *sorted({sample.sender for sample in samples})], _PASSWORD)
+    users = dict.fromkeys([*desk.addresses, *_senders(samples)], _PASSWORD)
     own_domains = frozenset(desk.own_domains)
     with EmbeddedMail(users, authenticated_domains=own_domains, authserv_id=desk.trusted_authserv_ids[0]) as mail:
         settings = _settings(mail, store_path)

@@ -21,8 +21,7 @@ from mailflow.adapters.examples import (
 )
 from mailflow.core.message import Role
 from mailflow.errors import AssetError
-from mailflow.reading.understand import understand
-from mailflow.services.processing import classifier_input
+from mailflow.reading.understand import classifier_input, understand
 from mailflow.testing import DESK
 
 LINE: dict[str, Any] = {

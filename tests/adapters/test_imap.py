@@ -23,7 +23,6 @@ from mailflow.adapters.imap import (
     Listed,
     announces_mail,
     plan_batches,
-    reconnect_delay,
 )
 from mailflow.core.message import MailRef, RawMessage
 from mailflow.core.ports import Batch, Cursor, Disposition
@@ -105,17 +104,6 @@ def subjects(batches: Iterator[Batch]) -> list[str]:
 
 
 # -- pure ----------------------------------------------------------------------------------------------------------
-
-
-@given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
-def test_reconnecting_never_waits_longer_than_five_minutes(failures: int, jitter: float) -> None:
-    assert timedelta(0) <= reconnect_delay(failures, jitter) <= timedelta(minutes=5)
-
-
-def test_the_reconnect_delay_doubles_and_jitter_spreads_its_upper_half() -> None:
-    table = [reconnect_delay(failures, 0.5).total_seconds() for failures in range(12)]
-    assert table == [0, 0.75, 1.5, 3, 6, 12, 24, 48, 96, 192, 225, 225]
-    assert reconnect_delay(4, 0.0) == timedelta(seconds=4)
 
 
 @given(

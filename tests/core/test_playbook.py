@@ -1,11 +1,11 @@
 """What the desk really knows and says, held against the specification (R, D, A and C as in the playbook's `rules`)."""
 
-import os
 import re
 from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.golden_files import assert_golden
 
 from mailflow.adapters.assets import TemplateRenderer, load_links, load_playbook, load_templates
 from mailflow.core.check import answers, check, unfit_words
@@ -134,11 +134,7 @@ def test_only_the_exception_is_drafted_and_every_draft_is_external() -> None:
 @pytest.mark.parametrize("part", PARTS, ids=by_template)
 def test_the_answer_is_the_golden_one(part: AnswerPart) -> None:
     """UPDATE_GOLDEN=1 rewrites the files; read the difference before you commit it."""
-    path = GOLDEN / f"{part.template}.txt"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rendered(part).text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == rendered(part).text
+    assert_golden(f"answers/{part.template}.txt", rendered(part).text)
 
 
 def test_there_is_no_golden_answer_too_many() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from mailflow.core.classification import Action, ClassifierInput
-from mailflow.core.message import Role, Trust
+from mailflow.core.message import Role
 from mailflow.errors import AssetError
 from mailflow.reading.sender import Desk
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import classifier_input, understand
 
 
 class Example(BaseModel):
@@ -66,23 +66,30 @@ def read_examples(folder: Path) -> ExampleSet:
     digest = sha256()
     examples: list[Example] = []
     for file in files:
-        try:
-            content = file.read_bytes()
-            lines = content.decode("utf-8").split("\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise AssetError(f"{file}: cannot be read: {error}") from error
+        content = _bytes(file)
         digest.update(file.name.encode() + b"\0" + content)
-        examples += (_example(line, f"{file}:{n}") for n, line in enumerate(lines, 1) if line.strip())
+        examples += _labelled(file, content)
     return ExampleSet(tuple(examples), digest.hexdigest())
 
 
 def read_labelled(path: Path) -> tuple[Example, ...]:
     """The mails of one .jsonl file. Raises AssetError with the line."""
+    return _labelled(path, _bytes(path))
+
+
+def _labelled(path: Path, content: bytes) -> tuple[Example, ...]:
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+        lines = content.decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
         raise AssetError(f"{path}: cannot be read: {error}") from error
     return tuple(_example(line, f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip())
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be read: {error}") from error
 
 
 def examples_by_file(read: ExampleSet) -> dict[str, set[str]]:
@@ -114,20 +121,7 @@ EXAMPLE_DESK = Desk(
 
 def to_input(example: Example) -> ClassifierInput:
     """What the worker shows the classifier of this mail. `is_follow_up` is False: an example has no history."""
-    read = understand(to_bytes(example), None, EXAMPLE_DESK)
-    message, proof = read.message, read.sender
-    return ClassifierInput(
-        subject=message.subject,
-        content=message.content_text,
-        role=proof.role,
-        is_authenticated_internal=proof.role is Role.INTERNAL and proof.trust is Trust.KNOWN,
-        attachment_names=tuple(attachment.filename for attachment in message.attachments),
-        has_deliverable="has_deliverable" in read.facts,
-        has_quote=len(message.new_text) < len(message.text.strip()),
-        cc_count=len(message.cc),
-        language=message.language,
-        origin=read.origin.kind.value,
-    )
+    return classifier_input(understand(to_bytes(example), None, EXAMPLE_DESK))
 
 
 _BOUNDARY = "=_example"

@@ -37,8 +37,6 @@ _SLICE_SECONDS = 1.0
 """How long `interrupt` may go unnoticed."""
 _FIRST_IDLE_SECONDS = 1.0
 _POLL_SECONDS = 30.0
-_FIRST_RECONNECT = timedelta(seconds=1)
-_LONGEST_RECONNECT = timedelta(minutes=5)
 _KEYWORDS = {Disposition.PROCESSED: b"$Processed", Disposition.FAILED: b"$Failed"}
 
 
@@ -72,17 +70,6 @@ class Listed:
     size: int
     """RFC822.SIZE, octets."""
     internal_date: datetime | None
-
-
-def reconnect_delay(failures: int, jitter: float) -> timedelta:
-    """How long to wait after `failures` failed connections in a row; `jitter` in [0, 1).
-
-    Doubles from 1 s to 5 minutes, then takes between half and all of that. Never more than 5 minutes; 0 after none.
-    """
-    if failures <= 0:
-        return timedelta(0)
-    longest = min(_FIRST_RECONNECT * (1 << min(failures - 1, 16)), _LONGEST_RECONNECT)
-    return longest * (0.5 + 0.5 * jitter)
 
 
 def plan_batches(

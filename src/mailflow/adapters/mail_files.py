@@ -27,9 +27,13 @@ def read_mails(path: Path) -> Iterator[MailFile]:
         raise SettingsError(f"{path}: no such file or folder")
 
 
+def is_maildir(folder: Path) -> bool:
+    return (folder / "cur").is_dir() and (folder / "new").is_dir()
+
+
 def _files(folder: Path) -> list[Path]:
     """A Maildir's mails, else the .eml files below, else every file below."""
-    if (folder / "cur").is_dir() and (folder / "new").is_dir():
+    if is_maildir(folder):
         return sorted(file for part in ("new", "cur") for file in (folder / part).iterdir() if file.is_file())
     files = sorted(file for file in folder.rglob("*") if file.is_file() and not file.name.startswith("."))
     return [file for file in files if file.suffix.lower() == ".eml"] or files

@@ -1,5 +1,10 @@
-"""Bytes in, an understood mail out: the whole of reading in the order in which it happens."""
+"""Bytes in, an understood mail out: the whole of reading in the order in which it happens; and what a model sees of it.
 
+Rule: the worker and the training show a model the same of a mail, because both ask here.
+"""
+
+from mailflow.core.classification import ClassifierInput
+from mailflow.core.message import Role, Trust
 from mailflow.core.storage import Understood
 from mailflow.reading import facts, origin, parse, sender
 
@@ -12,4 +17,21 @@ def understand(content: bytes, size: int | None, desk: sender.Desk) -> Understoo
         origin=origin.detect(message, content, desk),
         sender=sender.identify(message, desk),
         facts=facts.find(message, desk),
+    )
+
+
+def classifier_input(read: Understood) -> ClassifierInput:
+    """What the model sees of an understood mail."""
+    message, sender = read.message, read.sender
+    return ClassifierInput(
+        subject=message.subject,
+        content=message.content_text,
+        role=sender.role,
+        is_authenticated_internal=sender.role is Role.INTERNAL and sender.trust is Trust.KNOWN,
+        attachment_names=tuple(one.filename for one in message.attachments),
+        has_deliverable="has_deliverable" in read.facts,
+        has_quote=len(message.new_text) < len(message.text.strip()),
+        cc_count=len(message.cc),
+        language=message.language,
+        origin=read.origin.kind.value,
     )

@@ -14,9 +14,9 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mailflow.core.classification import Classification, ClassifierInput
+from mailflow.core.classification import Classification
 from mailflow.core.delivery import next_attempt
-from mailflow.core.message import Address, InboundMessage, OutboundMessage, Role, Trust
+from mailflow.core.message import Address, InboundMessage, OutboundMessage
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, decide, reply_address
 from mailflow.core.ports import Classifier, Clock, Renderer
@@ -24,6 +24,7 @@ from mailflow.core.reply import ReplyHeaders, compose
 from mailflow.core.storage import ClaimedMail, Store, ThreadMatch, Understood, Unit
 from mailflow.core.storage import Outcome as StoredOutcome
 from mailflow.reading import thread
+from mailflow.reading.understand import classifier_input
 
 BATCH = 50
 Failures = list[tuple[ClaimedMail, Exception]]
@@ -188,20 +189,3 @@ def dedup_key(message: InboundMessage) -> str:
     """What makes a mail itself: two mails with the same key are one mail, however often it is delivered."""
     parts = (message.message_id, _requester(message), message.subject, message.text)
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()
-
-
-def classifier_input(read: Understood) -> ClassifierInput:
-    """What the model sees of an understood mail."""
-    message, sender = read.message, read.sender
-    return ClassifierInput(
-        subject=message.subject,
-        content=message.content_text,
-        role=sender.role,
-        is_authenticated_internal=sender.role is Role.INTERNAL and sender.trust is Trust.KNOWN,
-        attachment_names=tuple(one.filename for one in message.attachments),
-        has_deliverable="has_deliverable" in read.facts,
-        has_quote=len(message.new_text) < len(message.text.strip()),
-        cc_count=len(message.cc),
-        language=message.language,
-        origin=read.origin.kind.value,
-    )

@@ -8,7 +8,7 @@ from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, History, decide
 from mailflow.core.ports import Classifier, Clock
 from mailflow.core.storage import Understood
-from mailflow.services.processing import classifier_input
+from mailflow.reading.understand import classifier_input
 
 
 @dataclass(frozen=True, slots=True)

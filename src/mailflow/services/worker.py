@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from mailflow.core.ports import Clock, Source
 from mailflow.core.storage import Store
-from mailflow.errors import ConnectionFailed, LoginRefused, MailflowError
+from mailflow.errors import LoginRefused, MailflowError
 from mailflow.services.ingest import acknowledge, ingest
 from mailflow.services.outbox import LEASE, Outbox
 from mailflow.services.processing import Processing
@@ -126,7 +126,7 @@ class Worker:
                 failures = 0
                 if not self.signals.stop.is_set():
                     self._source.wait(self._time_to_next_due())
-            except (ConnectionFailed, MailflowError) as error:
+            except MailflowError as error:
                 failures += 1
                 self._source.close()
                 self._pause(failures, error)
