@@ -6,7 +6,7 @@ Each part can be replaced by keyword, so that a test needs no patching.
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mailflow.adapters import assets, schema
@@ -21,10 +21,11 @@ from mailflow.adapters.spacy_training import Progress, TrainingReport, train
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.check import Problem, check
 from mailflow.core.evaluation import Judged
+from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Source, Submission
-from mailflow.core.storage import Understood
+from mailflow.core.storage import Read
 from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.sender import Desk
 from mailflow.services.outbox import Outbox
@@ -32,8 +33,6 @@ from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.triage import Triage
 from mailflow.services.worker import Worker
 from mailflow.settings import Settings
-
-Read = Callable[[bytes, int | None], Understood]
 
 
 class SystemClock:
@@ -68,6 +67,11 @@ def build_desk(settings: Settings) -> Desk:
     """What reading must know of us."""
     desk = settings.desk
     return Desk(frozenset(desk.addresses), frozenset(desk.own_domains), frozenset(desk.trusted_authserv_ids))
+
+
+def read_partner_directory(settings: Settings, path: Path) -> PartnerDirectory:
+    """The directory in a CSV file. Raises AssetError that names every wrong row."""
+    return PartnerDirectory.of(read_partners(path, own_domains=frozenset(settings.desk.own_domains)))
 
 
 def build_store(settings: Settings) -> SqlStore:
@@ -175,6 +179,8 @@ def build_worker(
             reverse_path=settings.smtp.reverse_path or address,
             message_id_domain=address.rpartition("@")[2],
             reply_key=store.key("reply"),
+            reopen_within=timedelta(days=settings.desk.reopen_days),
+            has_subaddress=settings.desk.reply_subaddress,
         ),
         clock=clock,
         jitter=jitter,

@@ -3,25 +3,20 @@
 Exit codes: 0 done; 1 refused or found wrong, the sentence on standard error says what to do; 2 wrong usage.
 """
 
-import getpass
 import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from mailflow import bootstrap, console, settings
+from mailflow import bootstrap, console, settings, store_commands
 from mailflow.adapters.mail_files import read_mails
-from mailflow.core.delivery import OutboxState
-from mailflow.core.storage import Unit
+from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
 from mailflow.errors import MailflowError
 from mailflow.services.lines import ErrorLine, classified_line, parsed_line
 
@@ -30,58 +25,15 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-threads_app = typer.Typer(help="The threads in the store.", no_args_is_help=True)
-outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)
-quarantine_app = typer.Typer(help="Mails that could not be processed.", no_args_is_help=True)
 policy_app = typer.Typer(help="What is answered automatically.", no_args_is_help=True)
-db_app = typer.Typer(help="The store's schema.", no_args_is_help=True)
-for name, group in (
-    ("threads", threads_app),
-    ("outbox", outbox_app),
-    ("quarantine", quarantine_app),
-    ("policy", policy_app),
-    ("db", db_app),
-):
+app.add_typer(policy_app, name="policy")
+for name, group in store_commands.GROUPS.items():
     app.add_typer(group, name=name)
 
-out = Console()
-err = Console(stderr=True)
-
-ConfigOption = Annotated[
-    Path | None, typer.Option("--config", "-c", help="mailflow.toml; default: the one in this folder, if any")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON line a mail (docs/machine-formats.md)")]
 PathsArgument = Annotated[
     list[str], typer.Argument(help="files, folders, Maildirs, mboxes; - reads paths from standard input, one a line")
 ]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, help="show at most so many, newest first")]
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Our own errors become one sentence and exit code 1."""
-    try:
-        yield
-    except MailflowError as error:
-        err.print(console.plain(f"mailflow: {error}"), style="red")
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _unit(config: Path | None) -> Iterator[Unit]:
-    with _explained():
-        store = bootstrap.build_store(settings.read_settings(config))
-        with store.unit() as unit:
-            yield unit
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[float, float], None]]:
-    """A bar on standard error; call what it gives with (done, total)."""
-    columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=err, transient=True) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _log_to_stderr(verbose: bool) -> None:
@@ -108,7 +60,7 @@ def run(
 ) -> None:
     """Run the worker: read the mailbox, decide, answer, until stopped."""
     _log_to_stderr(verbose)
-    with _explained():
+    with explained():
         source = bootstrap.build_file_source(from_) if from_ else None
         worker = bootstrap.build_worker(settings.read_settings(config), source=source)
         if once:
@@ -126,7 +78,7 @@ def demo(
     """Start a mail server, send it sample mails, and watch the real worker answer them."""
     from mailflow.demo import run_demo  # the embedded servers are an extra; only this command needs them
 
-    with _explained():
+    with explained():
         raise typer.Exit(run_demo(store, out))
 
 
@@ -136,7 +88,7 @@ def demo(
 @app.command()
 def classify(paths: PathsArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
     """What would be done with these mails, and why."""
-    with _explained():
+    with explained():
         triage = bootstrap.build_triage(settings.read_settings(config))
         _each_mail(
             paths,
@@ -149,7 +101,7 @@ def classify(paths: PathsArgument, json: JsonOption = False, config: ConfigOptio
 @app.command()
 def parse(paths: PathsArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
     """What is read from these mails."""
-    with _explained():
+    with explained():
         read = bootstrap.build_reader(settings.read_settings(config))
         _each_mail(
             paths,
@@ -205,107 +157,25 @@ def _show(what: Any, as_json: bool) -> None:
         out.print(what)
 
 
-# ---------------------------------------------------------------------- the store
-
-
-@threads_app.command("list")
-def threads_list(
-    config: ConfigOption = None,
-    limit: LimitOption = 50,
-    status: Annotated[str | None, typer.Option(help="open, answered, held or ignored")] = None,
-) -> None:
-    """The threads, newest first."""
-    with _unit(config) as unit:
-        out.print(console.threads_table(unit.threads(limit, status)))
-
-
-@threads_app.command("show")
-def threads_show(thread_id: int, config: ConfigOption = None) -> None:
-    """One thread: its mails, what was decided and why, and what happened when."""
-    with _unit(config) as unit:
-        story = unit.story(thread_id)
-    if story is None:
-        _fail(f"there is no thread {thread_id}; `mailflow threads list` shows them")
-    else:
-        out.print(console.thread_story(story))
-
-
-@outbox_app.command("list")
-def outbox_list(
-    config: ConfigOption = None,
-    limit: LimitOption = 50,
-    state: Annotated[OutboxState | None, typer.Option(help="only these")] = None,
-) -> None:
-    """Answers and how far they are."""
-    with _unit(config) as unit:
-        out.print(console.outbox_table(unit.outbox(limit, state)))
-
-
-@outbox_app.command("retry")
-def outbox_retry(entry_id: int, config: ConfigOption = None) -> None:
-    """Send a failed or uncertain answer again. Look first whether an uncertain one arrived: it would come twice."""
-    with _unit(config) as unit:
-        done = unit.retry_outbox(entry_id, datetime.now(UTC), getpass.getuser())
-    if not done:
-        _fail(f"answer {entry_id} is neither failed nor uncertain; `mailflow outbox list` shows them")
-    out.print(f"answer {entry_id} is queued again")
-
-
-@quarantine_app.command("list")
-def quarantine_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
-    """Mails that could not be processed, and why."""
-    with _unit(config) as unit:
-        out.print(console.quarantine_table(unit.quarantined(limit)))
-
-
-@quarantine_app.command("show")
-def quarantine_show(inbound_id: int, config: ConfigOption = None) -> None:
-    """The raw mail, as it came, on standard output."""
-    with _unit(config) as unit:
-        content = unit.raw(inbound_id)
-    if content is None:
-        _fail(f"there is no mail {inbound_id}; `mailflow quarantine list` shows them")
-    else:
-        sys.stdout.buffer.write(content)
-
-
-@quarantine_app.command("retry")
-def quarantine_retry(inbound_id: int, config: ConfigOption = None) -> None:
-    """Try a mail again from the start."""
-    with _unit(config) as unit:
-        done = unit.retry_quarantined(inbound_id, datetime.now(UTC), getpass.getuser())
-    if not done:
-        _fail(f"mail {inbound_id} is not in quarantine; `mailflow quarantine list` shows them")
-    out.print(f"mail {inbound_id} will be tried again")
-
-
-@db_app.command("upgrade")
-def db_upgrade(config: ConfigOption = None) -> None:
-    """Bring the store's schema to this version."""
-    with _explained():
-        before, after = bootstrap.upgrade_store(settings.read_settings(config))
-        out.print(f"store: {before or 'empty'} -> {after}" if before != after else f"store: {after}, nothing to do")
-
-
 # ---------------------------------------------------------------------- the desk's knowledge
 
 
 @app.command()
 def check(config: ConfigOption = None) -> None:
     """Prove playbook, templates, links, examples and model against each other."""
-    with _explained():
+    with explained():
         problems = bootstrap.check_assets(settings.read_settings(config))
         for problem in problems:
             err.print(console.plain(str(problem)))
         if problems:
-            _fail(f"{len(problems)} problems")
+            fail(f"{len(problems)} problems")
         out.print("check: playbook, templates, links, examples and model agree")
 
 
 @policy_app.command("show")
 def policy_show(config: ConfigOption = None) -> None:
     """Every guard and every row on one screen."""
-    with _explained():
+    with explained():
         guards, rows = bootstrap.policy_tables(settings.read_settings(config))
         out.print(console.guards_view(guards))
         out.print(console.policy_view(rows))
@@ -314,7 +184,7 @@ def policy_show(config: ConfigOption = None) -> None:
 @app.command()
 def train(config: ConfigOption = None) -> None:
     """Train the classifier on classifiers/examples and put it in place of the old one."""
-    with _explained(), progress("training") as show:
+    with explained(), progress("training") as show:
         report = bootstrap.train_model(settings.read_settings(config), show)
     out.print(console.training_view(report))
 
@@ -324,7 +194,7 @@ def evaluate(
     paths: Annotated[list[Path], typer.Argument(help="labelled mails (.jsonl)")], config: ConfigOption = None
 ) -> None:
     """Compare what the model says of labelled mails with what they are labelled as."""
-    with _explained(), progress("evaluating") as show:
+    with explained(), progress("evaluating") as show:
         judged = bootstrap.evaluate_model(settings.read_settings(config), paths, show)
     out.print(console.evaluation_view(judged))
 
@@ -336,15 +206,10 @@ def init(path: Annotated[Path, typer.Argument(help="where to write it")] = Path(
         with path.open("x", encoding="utf-8") as file:
             file.write(settings.commented_toml())
     except FileExistsError:
-        _fail(f"{path} is there already; nothing was written")
+        fail(f"{path} is there already; nothing was written")
     except OSError as error:
-        _fail(f"{path}: {error.strerror}")
+        fail(f"{path}: {error.strerror}")
     out.print(console.plain(f"{path} written; fill in [imap] and [smtp], then `mailflow run --once`"))
-
-
-def _fail(sentence: str) -> None:
-    err.print(console.plain(f"mailflow: {sentence}"), style="red")
-    raise typer.Exit(1)
 
 
 def main() -> None:

@@ -15,9 +15,11 @@ from rich.text import Text
 
 from mailflow.adapters.spacy_training import TrainingReport
 from mailflow.core.evaluation import Judged, Verdict, by_intent, figures
+from mailflow.core.partner import Partner
 from mailflow.core.policy import Guard
 from mailflow.core.storage import (
     DecidedMail,
+    Mute,
     OutboxView,
     QuarantineView,
     ThreadStory,
@@ -126,6 +128,21 @@ def outbox_table(entries: Sequence[OutboxView]) -> Table:
             plain(short(one.subject, 40)),
             plain(one.error),
         )
+    return table
+
+
+def mutes_table(mutes: Sequence[Mute]) -> Table:
+    table = _table("address", "since", "until", "why")
+    for one in mutes:
+        table.add_row(plain(one.address), instant(one.since), instant(one.until), plain(one.reason))
+    return table
+
+
+def partners_table(partners: Sequence[Partner]) -> Table:
+    table = _table("company", "kind", "tier", "region", "orders from", "domains")
+    for one in partners:
+        route = one.distributor or one.route.value
+        table.add_row(*map(plain, (one.company, one.kind, one.tier, one.region, route, ", ".join(one.domains))))
     return table
 
 

@@ -49,6 +49,14 @@ class DeskSettings(_Section):
         default=("mx.gitlab.com",),
         description="authserv-ids of our own receiving servers, whose Authentication-Results count (RFC 8601)",
     )
+    reopen_days: int = Field(
+        default=60, ge=0, description="mail for a thread that rested longer begins a new one that points at it"
+    )
+    reply_subaddress: bool = Field(
+        default=False,
+        description="answers carry Reply-To desk+mf...@, for partners' clients that drop References; only where your "
+        "server delivers plus-addresses (RFC 5233)",
+    )
     assets: Path | None = Field(
         default=None, description="folder that holds templates/ and classifiers/; default: what came with mailflow"
     )
@@ -208,6 +216,8 @@ def _toml_line(key: str, value: object) -> str:
             return f'# {key} = ""'
         case tuple():
             return f"# {key} = [{', '.join(_quoted(str(one)) for one in value)}]"
+        case bool():
+            return f"# {key} = {str(value).lower()}"
         case int():
             return f"# {key} = {value}"
         case _:

@@ -20,6 +20,7 @@ from mailflow.adapters.examples import (
     to_input,
 )
 from mailflow.core.message import Role
+from mailflow.core.partner import NO_PARTNERS
 from mailflow.errors import AssetError
 from mailflow.reading.understand import classifier_input, understand
 from mailflow.testing import DESK
@@ -159,7 +160,7 @@ def test_a_colleague_needs_the_proof_of_the_header() -> None:
 def test_the_model_is_trained_on_what_the_worker_shows_it(values: dict[str, Any]) -> None:
     """The two ways from a mail to the model's input are written in two places; they must stay one."""
     mail = example(**values)
-    assert to_input(mail) == classifier_input(reader_of(DESK)(to_bytes(mail), None))
+    assert to_input(mail) == classifier_input(reader_of(DESK)(to_bytes(mail), None, NO_PARTNERS))
 
 
 def texts(**sizes: int) -> st.SearchStrategy[str]:

@@ -10,6 +10,7 @@ from multiprocessing import active_children
 import pytest
 
 from mailflow.adapters.reading_process import ReadingProcess
+from mailflow.core.partner import PartnerDirectory
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail
 from mailflow.reading.sender import Desk
@@ -21,7 +22,7 @@ FOREVER = 3600.0
 SHORT = timedelta(seconds=0.2)
 
 
-def by_subject(content: bytes, size: int | None, desk: Desk) -> Understood:
+def by_subject(content: bytes, size: int | None, desk: Desk, partners: PartnerDirectory) -> Understood:
     """What reading may do to its process, ordered by the mail itself. Runs in the child."""
     if b"hang" in content:
         time.sleep(FOREVER)
@@ -31,7 +32,7 @@ def by_subject(content: bytes, size: int | None, desk: Desk) -> Understood:
         raise RecursionError("maximum recursion depth exceeded")
     if b"nonsense" in content:
         return None  # type: ignore[return-value] # a reader that breaks its promise
-    return understand(content, size, desk)
+    return understand(content, size, desk, partners)
 
 
 @contextmanager
@@ -97,7 +98,7 @@ def test_a_child_that_was_killed_from_outside_costs_one_mail() -> None:
 class Unsendable:
     """A reader that no child can be given: it stands for a system that has no room for another process."""
 
-    def __call__(self, content: bytes, size: int | None, desk: Desk) -> Understood:
+    def __call__(self, content: bytes, size: int | None, desk: Desk, partners: PartnerDirectory) -> Understood:
         raise AssertionError("it never gets there")
 
     def __reduce__(self) -> tuple[object, ...]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,8 +13,10 @@ from tests.databases import database_url
 
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
+from mailflow.core.conversation import Clues, Proof
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import Address, MailRef, RawMessage
+from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import Recorded
 from mailflow.errors import IllegalTransition, StoreError
@@ -131,12 +134,37 @@ def test_a_mail_that_is_not_being_processed_cannot_be_settled(store: SqlStore) -
 
 def test_a_savepoint_undoes_itself_alone(store: SqlStore) -> None:
     with store.unit() as unit:
-        first = unit.open_thread("one", "ann@partner.example", NOON)
+        first = unit.open_thread("one", Clues(requester="ann@partner.example"), NOON)
         with pytest.raises(RuntimeError), unit.savepoint():
-            unit.open_thread("two", "ann@partner.example", NOON)
+            unit.open_thread("two", Clues(requester="ann@partner.example"), NOON)
             raise RuntimeError("one bad mail")
     with store.unit() as unit:
         assert [thread.id for thread in unit.threads(10)] == [first]
+
+
+def test_clues_are_looked_up_strongest_proof_first_and_each_thread_once(store: SqlStore) -> None:
+    clues = Clues(subject_key="licence for the lab", requester="ann@partner.example")
+    with store.unit() as unit:
+        one, two = unit.open_thread("one", clues, NOON), unit.open_thread("two", clues, NOON)
+        found = unit.candidates(replace(clues, tokens=(one, 999), tags=(two, one)))
+        assert [(each.thread_id, each.proof) for each in found] == [(one, Proof.SIGNED), (two, Proof.TAG)]
+        assert [each.thread_id for each in unit.candidates(clues)] == [two], "the newest of the same subject"
+        assert unit.merge_threads(one, two, NOON, "sam")
+        assert [each.thread_id for each in unit.candidates(replace(clues, tokens=(one,)))] == [two]
+
+
+def test_the_directory_is_replaced_as_a_whole(store: SqlStore) -> None:
+    firm = Partner(("a.example", "b.example"), "A", "Select", PartnerKind.MSP, "EMEA", Route.DISTRIBUTION, "Big")
+    twin = replace(firm, domains=("c.example",), tier="")
+    directory = PartnerDirectory.of([firm, twin])
+    with store.unit() as unit:
+        assert (unit.partners_version(), unit.partners()) == ("", NO_PARTNERS)
+        unit.replace_partners(directory, NOON, "sam")
+        assert unit.partners_version() == directory.version
+        assert unit.partners() == directory
+        assert set(unit.partners().partners) == {firm, twin}
+        unit.replace_partners(NO_PARTNERS, NOON, "sam")
+        assert (unit.partners_version(), unit.partners()) == (NO_PARTNERS.version, NO_PARTNERS)
 
 
 def test_the_audit_trail_refuses_to_be_changed(store: SqlStore) -> None:

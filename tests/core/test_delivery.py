@@ -10,9 +10,12 @@ from mailflow.core.delivery import (
     FINAL_INBOUND,
     INBOUND_TRANSITIONS,
     MAX_ATTEMPTS,
+    MUTE_PERMANENT,
+    MUTE_TEMPORARY,
     OUTBOX_TRANSITIONS,
     InboundState,
     OutboxState,
+    mute_until,
     next_attempt,
 )
 from mailflow.errors import ConnectionFailed, OutcomeUnknown, PermanentRefusal, PoisonMail, TemporaryRefusal
@@ -24,9 +27,15 @@ def test_every_state_has_a_row() -> None:
     assert set(OUTBOX_TRANSITIONS) == set(OutboxState)
 
 
-def test_a_sent_or_cancelled_answer_never_moves_again() -> None:
-    assert not OUTBOX_TRANSITIONS[OutboxState.SENT]
+def test_a_sent_or_cancelled_answer_never_goes_out_again() -> None:
+    assert OUTBOX_TRANSITIONS[OutboxState.SENT] == {OutboxState.BOUNCED}
+    assert not OUTBOX_TRANSITIONS[OutboxState.BOUNCED]
     assert not OUTBOX_TRANSITIONS[OutboxState.CANCELLED]
+
+
+def test_an_address_that_refuses_for_good_is_muted_longer_than_one_that_is_only_slow() -> None:
+    assert mute_until(True, NOON) - NOON == MUTE_PERMANENT
+    assert mute_until(False, NOON) - NOON == MUTE_TEMPORARY < MUTE_PERMANENT
 
 
 def test_only_sending_leads_to_sent_by_itself() -> None:

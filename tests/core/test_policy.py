@@ -60,6 +60,8 @@ HOLDING: dict[str, Case] = {
     "too_old": replace(CASE, message=inbound(date=NOON - timedelta(days=20))),
     "fact": replace(CASE, facts=frozenset({"has_deliverable"})),
     "follow_up": replace(CASE, history=History(is_known_thread=True, answers_in_thread=1)),
+    "held_thread": replace(CASE, history=History(is_known_thread=True, is_held_thread=True)),
+    "muted": replace(CASE, history=History(muted="mail to ann@partner.example came back (until 2026-05-01)")),
     "abstained": replace(CASE, classification=classification(abstained="unlike any mail it knows")),
     "send_budget": replace(CASE, history=History(sent_by_desk_hour=10_000)),
 }
@@ -92,7 +94,7 @@ def test_an_answer_to_ourselves_is_impossible() -> None:
 
 def test_thanks_in_an_answered_thread_is_silence_not_review() -> None:
     thanks = classification(("no_request", 0.97), reply=0.01, review=0.02, none=0.97)
-    case = replace(CASE, classification=thanks, history=History(True, 1))
+    case = replace(CASE, classification=thanks, history=History(is_known_thread=True, answers_in_thread=1))
     assert decide(case, PLAYBOOK).action is Action.NONE
 
 
@@ -171,7 +173,7 @@ def test_no_answer_without_every_condition(
 ) -> None:
     """Whatever comes: an answer goes only to a human's first mail, without holding facts, all parts with a path."""
     guess = classification(*((one, confidence) for one in intents), reply=reply, review=(1 - reply), none=0.0)
-    history = History(bool(answers), answers)
+    history = History(is_known_thread=bool(answers), answers_in_thread=answers)
     decision = decide(Case(inbound(), Origin(kind, "x"), sender, guess, facts, history, NOON, frozenset()), PLAYBOOK)
     assert decision.reasons
     if decision.action is not Action.REPLY:

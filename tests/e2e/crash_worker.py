@@ -20,7 +20,7 @@ from mailflow import bootstrap
 from mailflow.adapters.store import SqlStore, SqlUnit, open_engine
 from mailflow.core.message import MailRef, OutboundMessage
 from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Source, Submission
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.settings import read_settings
 
 
@@ -150,7 +150,7 @@ def work_until(moment: Moment, config: Path) -> None:
         source=WatchedSource(bootstrap.build_source(settings), moment, reached, sent),
         submission=WatchedSubmission(bootstrap.build_submission(settings), reached),
         classifier=says_nfr(),
-        read=lambda content, size: understand(content, size, desk),
+        read=reader(desk),
     )
     if moment is Moment.SENT:
         worker.run()

@@ -26,7 +26,7 @@ from mailflow import bootstrap
 from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.ports import Classifier
 from mailflow.core.storage import Counts, DecidedMail, OutboxView, ThreadStory
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.settings import Settings, read_settings
 from mailflow.testing import FixedClassifier, classification
 
@@ -199,7 +199,7 @@ class DeskOffice:
                 store=store,
                 submission=submission,
                 classifier=classifier,
-                read=lambda content, size: understand(content, size, desk),
+                read=reader(desk),
             ).run_once()
         finally:
             submission.close()

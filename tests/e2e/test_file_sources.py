@@ -7,7 +7,7 @@ import pytest
 
 from mailflow import bootstrap
 from mailflow.errors import SettingsError
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.settings import Settings, StoreSettings
 from mailflow.testing import FixedClassifier, FrozenClock, ScriptedSubmission, classification, raw_mail
 
@@ -20,7 +20,7 @@ def answer_all(path: Path, store: Path) -> int:
         source=bootstrap.build_file_source(path),
         submission=submission,
         classifier=FixedClassifier(classification(("nfr_request", 0.99), reply=0.99, review=0.01, none=0.0)),
-        read=lambda content, size: understand(content, size, desk),
+        read=reader(desk),
         clock=FrozenClock(),
     ).run_once()
     return len(submission.sent)

@@ -8,7 +8,7 @@ import pytest
 from mailflow import bootstrap
 from mailflow.adapters.mail_files import read_mails
 from mailflow.core.classification import Action
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.services.triage import Triaged
 from mailflow.settings import Settings
 
@@ -20,7 +20,7 @@ EXPECTED: dict[str, dict[str, list[str]]] = json.loads((MAILS / "expected.json")
 def triaged() -> dict[str, Triaged]:
     settings = Settings()
     desk = bootstrap.build_desk(settings)
-    triage = bootstrap.build_triage(settings, read=lambda content, size: understand(content, size, desk))
+    triage = bootstrap.build_triage(settings, read=reader(desk))
     return {Path(mail.name).name: triage.triage(mail.content) for mail in read_mails(MAILS)}
 
 

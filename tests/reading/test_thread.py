@@ -1,6 +1,7 @@
 """Threads: identifiers (RFC 5322, 3.6.4), the subject as a hint, and tokens that cannot be made without the secret."""
 
 import string
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from mailflow.core.message import InboundMessage
 from mailflow.reading import thread
+from mailflow.testing import inbound
 
 SECRET = b"a secret of the tests"
 thread_ids = st.integers(0, 2**63 - 1)
@@ -196,3 +198,60 @@ def test_references_are_always_valid_unique_and_fit(references: list[str], in_re
     assert field.isprintable()
     assert all(map(thread.is_valid_id, found))
     assert len(set(found)) == len(found)
+
+
+# ------------------------------------------------------------------ clues
+
+
+def test_clues_are_read_newest_reference_first_and_tokens_apart() -> None:
+    own = f"mf.7.{thread.reply_token(SECRET, 7)}.x@gitlab.com"
+    found = thread.clues(inbound(references=("old@a.example", own, "new@a.example")), (), SECRET)
+    assert found.message_ids == ("new@a.example", own, "old@a.example")
+    assert found.tokens == (7,)
+    assert found.requester == "ann@partner.example"
+
+
+@pytest.mark.parametrize("field", ["to", "cc", "Delivered-To", "X-Original-To", "Envelope-To"])
+def test_a_plus_address_of_ours_names_its_thread_wherever_it_stands(field: str) -> None:
+    address = thread.reply_address(SECRET, 7, "desk@gitlab.com")
+    values: dict[str, Any] = {field: (address,)} if field in ("to", "cc") else {"headers": ((field, f"<{address}>"),)}
+    assert thread.clues(inbound(**values), (), SECRET).tokens == (7,)
+    assert thread.clues(inbound(**values), (), b"another secret").tokens == ()
+
+
+def test_identifiers_that_a_bounce_gives_back_count_as_references() -> None:
+    own = f"mf.7.{thread.reply_token(SECRET, 7)}.x@gitlab.com"
+    assert thread.clues(inbound(), (own,), SECRET).tokens == (7,)
+
+
+@pytest.mark.parametrize(
+    ("subject", "tags"),
+    [
+        ("Re: [MF-12] licence", (12,)),
+        ("licence [mf-12][MF-13]", (12, 13)),
+        ("[MF-0] [MF-x] [MF-] MF-12 (MF-12)", ()),
+        ("[MF-1][MF-2][MF-3][MF-4]", (1, 2, 3)),
+        ("[MF-99999999999999999999]", ()),
+    ],
+)
+def test_subject_tags(subject: str, tags: tuple[int, ...]) -> None:
+    assert thread.clues(inbound(subject=subject), (), SECRET).tags == tags
+
+
+@pytest.mark.parametrize(
+    ("subject", "key"),
+    [
+        ("Re: Licence", ""),
+        ("", ""),
+        ("Re: [EXT] Licence for the lab", "licence for the lab"),
+        ("AW: WG: Angebot 7", "angebot 7"),
+    ],
+)
+def test_a_subject_of_one_word_is_no_clue(subject: str, key: str) -> None:
+    assert thread.clues(inbound(subject=subject), (), SECRET).subject_key == key
+
+
+@given(subject=st.text(max_size=80), references=st.lists(st.text(max_size=40), max_size=5), to=st.text(max_size=60))
+def test_nothing_that_a_sender_writes_makes_a_token(subject: str, references: list[str], to: str) -> None:
+    found = thread.clues(inbound(subject=subject, references=tuple(references), to=(to,)), (), SECRET)
+    assert found.tokens == ()

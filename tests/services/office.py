@@ -3,7 +3,6 @@
 The model goes by words, so that a mail says itself what is to become of it (WORDS).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -12,9 +11,9 @@ from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, SendBudget
 from mailflow.core.ports import Classifier, Renderer
-from mailflow.core.storage import Counts, DecidedMail, OutboxView, Understood
+from mailflow.core.storage import Counts, DecidedMail, OutboxView, Read
 from mailflow.reading.sender import Desk
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.worker import Worker
@@ -92,11 +91,11 @@ def memory_store() -> SqlStore:
     return SqlStore(engine)
 
 
-def reader_of(address: str) -> Callable[[bytes, int | None], Understood]:
+def reader_of(address: str) -> Read:
     """Reading for the desk `address`, in this process."""
     domain = address.rpartition("@")[2]
     desk = Desk(frozenset({address}), frozenset({domain}), frozenset({f"mx.{domain}"}))
-    return lambda content, size: understand(content, size, desk)
+    return reader(desk)
 
 
 @dataclass(slots=True)
@@ -110,9 +109,10 @@ class Office:
     submission: ScriptedSubmission = field(default_factory=ScriptedSubmission)
     classifier: Classifier = field(default_factory=words_model)
     renderer: Renderer = field(default_factory=PlainRenderer)
-    read: Callable[[bytes, int | None], Understood] | None = None
+    read: Read | None = None
     playbook: Playbook = PLAYBOOK
     jitter: float = 0.5
+    has_subaddress: bool = False
 
     def processing(self) -> Processing:
         return Processing(
@@ -128,6 +128,7 @@ class Office:
                 reverse_path=self.address,
                 message_id_domain=self.address.rpartition("@")[2],
                 reply_key=self.store.key("reply"),
+                has_subaddress=self.has_subaddress,
             ),
             clock=self.clock,
             jitter=lambda: self.jitter,

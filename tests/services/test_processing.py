@@ -13,6 +13,7 @@ from mailflow.adapters.store import SqlStore
 from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
 from mailflow.core.message import OutboundMessage
+from mailflow.core.partner import PartnerDirectory
 from mailflow.core.ports import AnswerPart, Disposition, RenderedAnswer
 from mailflow.core.storage import Understood
 from mailflow.errors import PoisonMail
@@ -195,16 +196,16 @@ def test_the_budget_is_there_again_after_three_hours(office: Office) -> None:
 # ------------------------------------------------------------------ failures
 
 
-def poisoned(content: bytes, size: int | None) -> Understood:
+def poisoned(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
     if b"poison" in content:
         raise PoisonMail("reading it took longer than 20 s")
-    return reader_of(DESK)(content, size)
+    return reader_of(DESK)(content, size, partners)
 
 
-def flaky(content: bytes, size: int | None) -> Understood:
+def flaky(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
     if b"poison" in content:
         raise RuntimeError("out of file descriptors")
-    return reader_of(DESK)(content, size)
+    return reader_of(DESK)(content, size, partners)
 
 
 @dataclass(slots=True)

@@ -6,12 +6,11 @@ import pytest
 from tests.services.office import PLAYBOOK, WORDS, by_words, question, reader_of
 
 from mailflow.core.classification import Action, Classification, ClassifierInput
-from mailflow.core.storage import Understood
+from mailflow.core.partner import PartnerDirectory
+from mailflow.core.storage import Read, Understood
 from mailflow.errors import PoisonMail
 from mailflow.services.triage import Triage
 from mailflow.testing import DESK, FixedClassifier, FrozenClock
-
-Read = Callable[[bytes, int | None], Understood]
 
 
 def triage(read: Read | None = None, of: Callable[[ClassifierInput], Classification] = by_words) -> Triage:
@@ -69,7 +68,7 @@ def test_the_model_sees_what_the_worker_would_show_it() -> None:
 
 
 def test_a_mail_that_cannot_be_read_is_said_to_be_so() -> None:
-    def read(content: bytes, size: int | None) -> Understood:
+    def read(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
         raise PoisonMail("reading it took longer than 20 s")
 
     with pytest.raises(PoisonMail):

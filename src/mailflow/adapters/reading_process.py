@@ -10,6 +10,7 @@ from datetime import timedelta
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail
 from mailflow.reading.sender import Desk
@@ -17,18 +18,23 @@ from mailflow.reading.understand import understand
 
 DEADLINE = timedelta(seconds=20)
 _START = timedelta(seconds=60)
-Read = Callable[[bytes, int | None, Desk], Understood]
+ReadAt = Callable[[bytes, int | None, Desk, PartnerDirectory], Understood]
 
 
-def _child(connection: Connection, read: Read, desk: Desk) -> None:
+def _child(connection: Connection, read: ReadAt, desk: Desk) -> None:
+    partners = NO_PARTNERS
     connection.send("ready")
     while True:
         try:
-            content, size = connection.recv()
+            told = connection.recv()
         except (EOFError, KeyboardInterrupt):
             return
+        if isinstance(told, PartnerDirectory):
+            partners = told
+            continue
+        content, size = told
         try:
-            connection.send(read(content, size, desk))
+            connection.send(read(content, size, desk, partners))
         except Exception as error:  # noqa: BLE001 - the edge of the child: the parent raises it as PoisonMail
             connection.send(f"{type(error).__name__}: {error}")
 
@@ -36,18 +42,24 @@ def _child(connection: Connection, read: Read, desk: Desk) -> None:
 class ReadingProcess:
     """Calls `read` in a child, one mail at a time. Use from one thread."""
 
-    def __init__(self, desk: Desk, *, deadline: timedelta = DEADLINE, read: Read = understand) -> None:
+    def __init__(self, desk: Desk, *, deadline: timedelta = DEADLINE, read: ReadAt = understand) -> None:
         self._desk, self._deadline, self._read = desk, deadline, read
         self._process: BaseProcess | None = None
         self._connection: Connection | None = None
+        self._told = NO_PARTNERS
 
-    def __call__(self, content: bytes, size: int | None) -> Understood:
-        """The understood mail. Raises PoisonMail if it takes longer than the deadline or ends the child.
+    def __call__(self, content: bytes, size: int | None, partners: PartnerDirectory = NO_PARTNERS) -> Understood:
+        """The understood mail. The child is told of `partners` where they changed.
+
+        Raises PoisonMail if it takes longer than the deadline or ends the child.
 
         Raises MailflowError, which is temporary, if no child can be started: that is no fault of the mail.
         """
         connection = self._connection or self._start()
         try:
+            if partners != self._told:
+                connection.send(partners)
+                self._told = partners
             connection.send((content, size))
             if not connection.poll(self._deadline.total_seconds()):
                 self.close()
@@ -72,6 +84,7 @@ class ReadingProcess:
             self._process.kill()
             self._process.join()
         self._process = self._connection = None
+        self._told = NO_PARTNERS
 
     def _start(self) -> Connection:
         context = multiprocessing.get_context("spawn")

@@ -60,12 +60,20 @@ def parsed_document(outcome: Outcome) -> dict[str, Any]:
         "new_spans": [[span.start, span.end] for span in message.new_spans],
         "content_spans": [[span.start, span.end] for span in message.content_spans],
         "language": message.language,
+        "to": [one.addr_spec for one in message.to],
+        "cc": [one.addr_spec for one in message.cc],
         "attachments": [
             {"filename": one.filename, "content_type": one.content_type, "size": one.size, "sha256": one.sha256}
             for one in message.attachments
         ],
         "defects": [{"code": defect.code, "sentence": defect.sentence} for defect in message.defects],
         "origin": {"kind": origin.kind.value, "evidence": origin.evidence},
-        "sender": {"role": sender.role.value, "trust": sender.trust.value, "reason": sender.reason},
+        "sender": {
+            "role": sender.role.value,
+            "trust": sender.trust.value,
+            "reason": sender.reason,
+            "flags": list(sender.flags),
+        },
+        "placement": outcome.placement.why,
         "facts": sorted(outcome.understood.facts),
     }

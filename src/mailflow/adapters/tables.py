@@ -92,13 +92,20 @@ class ThreadRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("status IN ('open', 'answered', 'held', 'ignored')", name="ck_thread_status"),
         Index("ix_thread_updated", "updated_at"),
+        Index("ix_thread_requester", "requester", "subject_key"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
     subject: str = Field(sa_type=Text)
+    subject_key: str = Field(default="", sa_type=Text)
+    """The subject without prefixes and tags, to find what may be the same matter."""
     requester: str
+    language: str = ""
+    """ISO 639-1 of its last mail that was long enough to tell; what a short mail of the thread is taken for."""
     status: str
     queue: str
     priority: str
+    merged_into: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
+    """The thread that took over its mails; mail for this one goes there."""
     created_at: datetime = Field(sa_type=Instant)
     updated_at: datetime = Field(sa_type=Instant)
 
@@ -113,6 +120,8 @@ class MessageRow(SQLModel, table=True):
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
     thread_id: int = Field(sa_column=Column(BigId, nullable=False))
+    suggested_thread_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
+    """A thread that this mail may be a reply to, though its writer may not join it by himself."""
     direction: str
     dedup_key: str = Field(max_length=64)
     """Hash of what makes a mail itself: Message-ID, From, Subject, text. Equal: the same mail, never answered twice."""
@@ -184,6 +193,40 @@ class OutboxRow(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     reply_code: int | None = None
     error: str = Field(default="", sa_type=Text)
+
+
+class MuteRow(SQLModel, table=True):
+    """Addresses that get nothing automatic for a time, because mail to them came back."""
+
+    __tablename__ = "mute"
+    address: str = Field(primary_key=True)
+    since: datetime = Field(sa_type=Instant)
+    until: datetime = Field(sa_type=Instant)
+    reason: str = Field(sa_type=Text)
+
+
+class PartnerRow(SQLModel, table=True):
+    """The partner directory, one row a domain; replaced as a whole by an import."""
+
+    __tablename__ = "partner"
+    domain: str = Field(primary_key=True)
+    company: str
+    tier: str
+    kind: str
+    region: str
+    route: str
+    distributor: str
+
+
+class PartnerImportRow(SQLModel, table=True):
+    """Who replaced the directory when. The newest row tells the version of the directory."""
+
+    __tablename__ = "partner_import"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    at: datetime = Field(sa_type=Instant)
+    actor: str
+    version: str
+    domains: int
 
 
 class AuditRow(SQLModel, table=True):

@@ -2,6 +2,7 @@
 
     inbound   received -> processing -> done | duplicate | received (again later) | quarantined
     outbox    queued -> sending -> sent | queued (4yz) | failed (5yz) | uncertain;  queued -> cancelled
+              sent -> bounced, when another server gives it back
 
 Rule: a state changes only along TRANSITIONS, by compare-and-set; the database repeats the state names in a CHECK.
 Rule: attempts are counted when the work is claimed, so a crash counts too.
@@ -18,6 +19,18 @@ from mailflow.errors import is_temporary
 MAX_ATTEMPTS = 5
 _FIRST_WAIT = timedelta(seconds=20)
 _LONGEST_WAIT = timedelta(hours=1)
+MUTE_PERMANENT = timedelta(days=60)
+MUTE_TEMPORARY = timedelta(days=1)
+BOUNCE_WINDOW = timedelta(days=7)
+"""A bounce that names no mail of ours is taken for the newest answer to its recipient of this time.
+
+Why seven: servers try for four to five days (RFC 5321, 4.5.4.1).
+"""
+
+
+def mute_until(is_permanent: bool, now: datetime) -> datetime:
+    """How long an address whose mail came back gets nothing automatic."""
+    return now + (MUTE_PERMANENT if is_permanent else MUTE_TEMPORARY)
 
 
 class InboundState(StrEnum):
@@ -35,6 +48,7 @@ class OutboxState(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     CANCELLED = "cancelled"
+    BOUNCED = "bounced"
 
 
 INBOUND_TRANSITIONS: dict[InboundState, frozenset[InboundState]] = {
@@ -51,9 +65,10 @@ OUTBOX_TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
     OutboxState.QUEUED: frozenset({OutboxState.SENDING, OutboxState.CANCELLED}),
     OutboxState.SENDING: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED, OutboxState.UNCERTAIN}),
     OutboxState.FAILED: frozenset({OutboxState.QUEUED}),
-    OutboxState.UNCERTAIN: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED}),
-    OutboxState.SENT: frozenset(),
+    OutboxState.UNCERTAIN: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED, OutboxState.BOUNCED}),
+    OutboxState.SENT: frozenset({OutboxState.BOUNCED}),
     OutboxState.CANCELLED: frozenset(),
+    OutboxState.BOUNCED: frozenset(),
 }
 
 FINAL_INBOUND = frozenset({InboundState.DONE, InboundState.DUPLICATE, InboundState.QUARANTINED})

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from mailflow.core.partner import Partner
+
 
 @dataclass(frozen=True, slots=True)
 class MailRef:
@@ -41,6 +43,12 @@ class Address:
     @property
     def domain(self) -> str:
         return self.addr_spec.rpartition("@")[2].lower()
+
+    @property
+    def mailbox(self) -> str:
+        """The address in lower case without its `+detail` (RFC 5233): where the mail really goes."""
+        local, _, domain = self.addr_spec.lower().rpartition("@")
+        return f"{local.partition('+')[0] or local}@{domain}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,8 @@ class OriginKind(StrEnum):
 class FailedRecipient:
     addr_spec: str
     is_permanent: bool
+    diagnostic: str = ""
+    """What the refusing server said, on one line, cut to 200 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,8 @@ class Sender:
     """Why, in one sentence: `mx.gitlab.com says dmarc=pass for gitlab.com`."""
     flags: tuple[str, ...] = ()
     """Stable words such as `lookalike_domain`, `reply_to_differs`, `free_mail`."""
+    partner: Partner | None = None
+    """Of the directory; only with Trust.KNOWN."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,8 @@ class History:
     """What the store knew before the decision; read in the transaction that will hold it."""
 
     is_known_thread: bool = False
+    is_held_thread: bool = False
+    """An earlier mail of the thread waits for a person."""
     answers_in_thread: int = 0
     sent_to_sender: tuple[SentRecord, ...] = ()
     """The last 24 hours, newest first."""
@@ -41,6 +43,8 @@ class History:
     sent_by_desk_hour: int = 0
     is_message_id_reused: bool = False
     """The Message-ID was seen before with other content."""
+    muted: str = ""
+    """Why the address gets nothing automatic for now; '' if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def _no_reply_address(case: Case, _: Playbook) -> str:
     address = reply_address(case.message)
     if address is None or not is_sendable(address.addr_spec):
         return "there is no single address to answer to"
-    if address.addr_spec.lower() in case.desk_addresses:
+    if address.mailbox in case.desk_addresses:
         return f"the answer would go to ourselves ({address.addr_spec})"
     return ""
 
@@ -153,6 +157,14 @@ def _reused_message_id(case: Case, _: Playbook) -> str:
 
 def _is_follow_up(case: Case, _: Playbook) -> str:
     return "the thread already has our answer (D8)" if case.history.answers_in_thread else ""
+
+
+def _is_held_thread(case: Case, _: Playbook) -> str:
+    return "an earlier mail of this thread waits for a person" if case.history.is_held_thread else ""
+
+
+def _muted(case: Case, _: Playbook) -> str:
+    return case.history.muted
 
 
 def _kill_switch(case: Case, playbook: Playbook) -> str:
@@ -205,12 +217,14 @@ GUARDS: tuple[Guard, ...] = (
     Guard("too_old", Outcome.HOLD_UNLESS_SILENT, "nobody waits for it any more", _too_old),
     Guard("fact", Outcome.HOLD, "a person must see this whatever is asked (D6, D8, A30)", _held_by_fact),
     Guard("follow_up", Outcome.HOLD_UNLESS_SILENT, "the same text twice helps nobody (D8)", _is_follow_up),
+    Guard("held_thread", Outcome.HOLD_UNLESS_SILENT, "two must not answer one thread (D8)", _is_held_thread),
     Guard("abstained", Outcome.HOLD, "the classifier does not know", _abstained),
 )
 """Asked of every mail, in this order."""
 
 SEND_GUARDS: tuple[Guard, ...] = (
     Guard("kill_switch", Outcome.HOLD, "the operator said stop", _kill_switch),
+    Guard("muted", Outcome.HOLD, "mail to this address came back", _muted),
     Guard("send_budget", Outcome.HOLD, "too many answers mean a loop or a mistake", _send_budget),
 )
 """Asked last, only where an answer would go out."""

@@ -43,6 +43,8 @@ class ReplyHeaders:
     in_reply_to: str
     references: tuple[str, ...]
     date: datetime
+    reply_to: str = ""
+    """Where answers go, if not to the desk's address."""
 
 
 def is_sendable(addr_spec: str) -> bool:
@@ -58,7 +60,7 @@ def reply_subject(subject: str) -> str:
 
 def compose(headers: ReplyHeaders, answer: RenderedAnswer) -> OutboundMessage:
     """The finished answer. Raises ValueError if the recipient or an identifier could break out of its header."""
-    for addr_spec in (headers.recipient, headers.desk_address):
+    for addr_spec in (headers.recipient, headers.desk_address, headers.reply_to or headers.desk_address):
         if not is_sendable(addr_spec):
             raise ValueError(f"not an address that mail can be sent to: {addr_spec!r}")
     if not _MESSAGE_ID.fullmatch(headers.message_id):
@@ -69,6 +71,7 @@ def compose(headers: ReplyHeaders, answer: RenderedAnswer) -> OutboundMessage:
     lines = [
         f"From: {formataddr((headers.desk_name, headers.desk_address))}",
         f"To: <{headers.recipient}>",
+        *([f"Reply-To: <{headers.reply_to}>"] if headers.reply_to else []),
         f"Subject: {_unstructured(subject)}",
         f"Date: {format_datetime(headers.date)}",
         f"Message-ID: <{headers.message_id}>",

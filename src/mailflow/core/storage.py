@@ -3,15 +3,17 @@
 A Unit is one transaction: leaving it without an exception commits, otherwise nothing happened.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from mailflow.core.classification import Classification
+from mailflow.core.conversation import Candidate, Clues, Placement
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, RawMessage, Sender
+from mailflow.core.partner import PartnerDirectory
 from mailflow.core.policy import Decision, History
 from mailflow.core.ports import Batch, Cursor, Disposition
 
@@ -37,13 +39,6 @@ class ClaimedMail:
 
 
 @dataclass(frozen=True, slots=True)
-class ThreadMatch:
-    thread_id: int
-    requester: str
-    """addr_spec, lower case."""
-
-
-@dataclass(frozen=True, slots=True)
 class KnownMail:
     """Whether a mail was here before."""
 
@@ -62,6 +57,10 @@ class Understood:
     facts: frozenset[str]
 
 
+Read = Callable[[bytes, int | None, PartnerDirectory], Understood]
+"""Reads one mail: its bytes, its size on the server where they were cut short, and the partners that are known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """All that is stored of a decided mail, in one transaction."""
@@ -70,6 +69,7 @@ class Outcome:
     sha256: str
     dedup_key: str
     thread_id: int
+    placement: Placement
     understood: Understood
     classification: Classification
     decision: Decision
@@ -90,6 +90,16 @@ class OutboxEntry:
     id: int
     attempts: int
     message: OutboundMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """An address that gets nothing automatic for a time."""
+
+    address: str
+    since: datetime
+    until: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,14 +222,13 @@ class Unit(Protocol):
         """Mails left in `processing` by a crash become `received` again. Returns how many."""
         ...
 
-    def find_thread(self, message_ids: Sequence[str]) -> ThreadMatch | None:
-        """The thread of the first of these identifiers that is known."""
+    def candidates(self, clues: Clues) -> list[Candidate]:
+        """The threads that `clues` name, strongest proof first, each once; a merged thread as the one it went into."""
         ...
 
-    def thread_match(self, thread_id: int) -> ThreadMatch | None: ...
     def known(self, message_id: str, dedup_key: str) -> KnownMail: ...
     def history(self, recipient: Address | None, thread_id: int | None, now: datetime) -> History: ...
-    def open_thread(self, subject: str, requester: str, now: datetime) -> int: ...
+    def open_thread(self, subject: str, clues: Clues, now: datetime) -> int: ...
     def save(self, outcome: Outcome, now: datetime) -> None:
         """Message, classification, decision, audit events, outbox entry, and the mail's final state."""
         ...
@@ -254,9 +263,32 @@ class Unit(Protocol):
         """A person sends it again: `failed` or `uncertain` becomes `queued`."""
         ...
 
+    def record_bounce(self, origin: Origin, now: datetime) -> int:
+        """Mark the answers that came back, mute their addresses, hold their threads. Returns how many answers.
+
+        An answer is found by its Message-ID among the returned headers; where the report names none of ours, the
+        newest answer of the last days to a failed recipient is taken.
+        """
+        ...
+
     def next_due(self) -> datetime | None:
         """When the earliest waiting mail or answer is due."""
         ...
+
+    # people and their threads
+    def merge_threads(self, thread_id: int, into: int, now: datetime, actor: str) -> bool:
+        """The mails of `thread_id` move; later mail for it goes to `into`. False if one is missing, or both are one."""
+        ...
+
+    # the directory
+    def partners_version(self) -> str:
+        """Version of the directory that is in force, '' for none."""
+        ...
+
+    def partners(self) -> PartnerDirectory: ...
+    def replace_partners(self, directory: PartnerDirectory, now: datetime, actor: str) -> None: ...
+    def mutes(self, now: datetime, limit: int) -> list[Mute]: ...
+    def unmute(self, address: str, now: datetime, actor: str) -> bool: ...
 
     # looking
     def counts(self) -> Counts: ...

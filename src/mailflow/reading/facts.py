@@ -83,7 +83,7 @@ def is_deliverable(attachment: Attachment) -> bool:
 def _others(message: InboundMessage, desk: Desk) -> set[str]:
     """Who is in Cc beside the desk and the author."""
     author = {message.from_.addr_spec.lower()} if message.from_ else set()
-    return {address.addr_spec.lower() for address in message.cc} - desk.addresses - author
+    return {address.mailbox for address in message.cc} - desk.addresses - author
 
 
 def is_mixed(message: InboundMessage, desk: Desk) -> bool:
@@ -91,7 +91,7 @@ def is_mixed(message: InboundMessage, desk: Desk) -> bool:
 
     A stranger who writes with one of ours in Cc is not mixed: the answer goes to the stranger and is fit for both.
     """
-    recipients = {address.addr_spec.lower() for address in (*message.to, *message.cc)} - desk.addresses
+    recipients = {address.mailbox for address in (*message.to, *message.cc)} - desk.addresses
     is_ours = {addr_spec.rpartition("@")[2] in desk.own_domains for addr_spec in recipients}
     if message.from_ and message.from_.domain in desk.own_domains:
         is_ours.add(True)

@@ -7,7 +7,9 @@ Why: anybody can write somebody else's Message-ID into References. An answer of 
 
 where the token is HMAC-SHA-256 (RFC 2104) over the thread id, cut to 80 bits, in lower-case base32: only who got a mail
 of this thread can know it. It says "this was sent in thread n"; whether the sender may write there the policy asks.
+The same token stands in the address desk+mf.<thread id>.<token>@domain (RFC 5233), for clients that drop References.
 Rule: identifiers are without angle brackets (core.message).
+Rule: Thread-Index of Outlook is not looked at: everything in it is what the sender says.
 """
 
 import base64
@@ -16,6 +18,7 @@ import hmac
 import re
 import unicodedata
 
+from mailflow.core.conversation import Clues
 from mailflow.core.message import InboundMessage
 
 MAX_CANDIDATES = 50
@@ -27,6 +30,13 @@ _TOKEN_OCTETS = 10
 _MAX_THREAD_ID = 2**63 - 1
 _TOKEN_CONTEXT = b"mailflow thread token 1:"
 _OWN_ID = re.compile(r"mf\.(0|[1-9][0-9]{0,18})\.([a-z2-7]{16})\.[A-Za-z0-9._+-]+@[^@<>\s]+")
+
+_OWN_DETAIL = re.compile(r"\+mf\.(0|[1-9][0-9]{0,18})\.([a-z2-7]{16})@", re.IGNORECASE)
+_RECIPIENT_FIELDS = ("Delivered-To", "X-Original-To", "Envelope-To")
+_SUBJECT_TAG = re.compile(r"\[MF-([1-9][0-9]{0,17})\]", re.IGNORECASE)
+MAX_TAGS = 3
+MIN_SUBJECT_WORDS = 2
+"""A subject of fewer words ("question", "NFR") says nothing of which matter it is."""
 
 _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
 _DOT_ATOM = rf"{_ATEXT}+(?:\.{_ATEXT}+)*"
@@ -50,6 +60,34 @@ _PREFIX = re.compile(
 )
 _TAG = re.compile(r"\[[^\[\]]{0,80}\]\s*")
 _TAG_AT_END = re.compile(r"\s*\[[^\[\]]{0,80}\]$")
+
+
+def clues(message: InboundMessage, returned: tuple[str, ...], secret: bytes) -> Clues:
+    """What `message` says of its thread. `returned`: Message-IDs that a bounce gives back; they count as references."""
+    ids = (*candidates(message), *returned)
+    named = (*(read_token(secret, one) for one in ids), *_addressed(message, secret))
+    key = subject_key(message.subject)
+    return Clues(
+        tokens=tuple(dict.fromkeys(thread_id for thread_id in named if thread_id is not None)),
+        message_ids=ids,
+        tags=tuple(int(tag) for tag in _SUBJECT_TAG.findall(message.subject)[:MAX_TAGS]),
+        subject_key=key if len(key.split()) >= MIN_SUBJECT_WORDS else "",
+        requester=message.from_.addr_spec.lower() if message.from_ else "",
+    )
+
+
+def _addressed(message: InboundMessage, secret: bytes) -> tuple[int | None, ...]:
+    """The threads that plus-addresses among the recipients name."""
+    recipients = [address.addr_spec for address in (*message.to, *message.cc)]
+    recipients += [value for name in _RECIPIENT_FIELDS for value in message.header_values(name)]
+    found = (_OWN_DETAIL.search(recipient) for recipient in recipients)
+    return tuple(_thread_of(secret, detail[1], detail[2].lower()) for detail in found if detail)
+
+
+def reply_address(secret: bytes, thread_id: int, desk_address: str) -> str:
+    """desk+mf.<thread id>.<token>@domain"""
+    local, _, domain = desk_address.rpartition("@")
+    return f"{local}+mf.{thread_id}.{reply_token(secret, thread_id)}@{domain}"
 
 
 def candidates(message: InboundMessage) -> tuple[str, ...]:
@@ -89,12 +127,14 @@ def reply_token(secret: bytes, thread_id: int) -> str:
 def read_token(secret: bytes, message_id: str) -> int | None:
     """The thread that an identifier of ours names; None for foreign and forged ones. Angle brackets are allowed."""
     found = _OWN_ID.fullmatch(message_id.strip().removeprefix("<").removesuffix(">"))
-    if not found or not secret:
+    return _thread_of(secret, found[1], found[2]) if found else None
+
+
+def _thread_of(secret: bytes, number: str, token: str) -> int | None:
+    thread_id = int(number)
+    if not secret or thread_id > _MAX_THREAD_ID:
         return None
-    thread_id = int(found[1])
-    if thread_id > _MAX_THREAD_ID:
-        return None
-    return thread_id if hmac.compare_digest(found[2], reply_token(secret, thread_id)) else None
+    return thread_id if hmac.compare_digest(token, reply_token(secret, thread_id)) else None
 
 
 def is_valid_id(message_id: str) -> bool:

@@ -5,11 +5,14 @@ Rule: the worker and the training show a model the same of a mail, because both 
 
 from mailflow.core.classification import ClassifierInput
 from mailflow.core.message import Role, Trust
-from mailflow.core.storage import Understood
+from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
+from mailflow.core.storage import Read, Understood
 from mailflow.reading import facts, origin, parse, sender
 
 
-def understand(content: bytes, size: int | None, desk: sender.Desk) -> Understood:
+def understand(
+    content: bytes, size: int | None, desk: sender.Desk, partners: PartnerDirectory = NO_PARTNERS
+) -> Understood:
     """Read one mail. Total: bad mail yields defects. `size` is the size on the server where `content` was cut short."""
     message = parse.parse(content, size=size)
     return Understood(
@@ -18,6 +21,11 @@ def understand(content: bytes, size: int | None, desk: sender.Desk) -> Understoo
         sender=sender.identify(message, desk),
         facts=facts.find(message, desk),
     )
+
+
+def reader(desk: sender.Desk) -> Read:
+    """Reading in this process, without a deadline."""
+    return lambda content, size, partners: understand(content, size, desk, partners)
 
 
 def classifier_input(read: Understood) -> ClassifierInput:

@@ -1,7 +1,7 @@
 """From a stored mail to a decided one: read, classify, decide, compose, and everything committed at once.
 
-    claim (commit) -> read each -> classify the batch -> one transaction: thread, message, classification,
-    decision, audit events, outbox entry, final state
+    claim (commit) -> read each -> look up the language of short ones' threads -> classify the batch
+    -> one transaction: thread, message, classification, decision, audit events, outbox entry, final state
 
 Rule: nothing slow happens inside a transaction: reading and classifying come before it.
 Rule: one bad mail never stops the others. It has its own savepoint; what fails is undone, counted and tried again
@@ -13,15 +13,18 @@ each other.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from mailflow.core.classification import Classification
+from mailflow.core.conversation import Clues, Placement, place
 from mailflow.core.delivery import next_attempt
-from mailflow.core.message import Address, InboundMessage, OutboundMessage
+from mailflow.core.message import Address, InboundMessage, OriginKind, OutboundMessage
+from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, decide, reply_address
 from mailflow.core.ports import Classifier, Clock, Renderer
 from mailflow.core.reply import ReplyHeaders, compose
-from mailflow.core.storage import ClaimedMail, Store, ThreadMatch, Understood, Unit
+from mailflow.core.storage import ClaimedMail, Read, Store, Understood, Unit
 from mailflow.core.storage import Outcome as StoredOutcome
 from mailflow.reading import thread
 from mailflow.reading.understand import classifier_input
@@ -42,6 +45,10 @@ class DeskIdentity:
     message_id_domain: str
     reply_key: bytes
     """Signs the thread tokens in our Message-IDs."""
+    reopen_within: timedelta = timedelta(days=60)
+    """Mail for a thread that rested longer begins a new one."""
+    has_subaddress: bool = False
+    """Whether answers carry a Reply-To with the thread's token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +65,7 @@ class Processing:
         self,
         *,
         store: Store,
-        read: Callable[[bytes, int | None], Understood],
+        read: Read,
         classifier: Classifier,
         renderer: Renderer,
         playbook: Playbook,
@@ -69,15 +76,18 @@ class Processing:
         """`read` may raise PoisonMail for a mail that cannot be read in time; it is total otherwise."""
         self._store, self._read, self._classifier, self._renderer = store, read, classifier, renderer
         self._playbook, self._desk, self._clock, self._jitter = playbook, desk, clock, jitter
+        self._partners, self._partners_version = NO_PARTNERS, ""
 
     def turn(self, limit: int = BATCH) -> Report:
         """Deal with up to `limit` due mails. Returns an empty report where nothing is due."""
         with self._store.unit() as unit:
             claimed = unit.claim_inbound(self._clock.now(), limit)
+            if claimed and (version := unit.partners_version()) != self._partners_version:
+                self._partners, self._partners_version = unit.partners(), version
         if not claimed:
             return Report()
         failures: Failures = []
-        understood = self._understand(claimed, failures)
+        understood = self._with_thread_language(self._understand(claimed, failures))
         classified = self._classify(claimed, understood, failures)
         copies = 0
         with self._store.unit() as unit:
@@ -97,9 +107,22 @@ class Processing:
         understood: dict[int, Understood] = {}
         for mail in claimed:
             try:
-                understood[mail.inbound_id] = self._read(mail.raw.content, mail.raw.size)
+                understood[mail.inbound_id] = self._read(mail.raw.content, mail.raw.size, self._partners)
             except Exception as error:  # noqa: BLE001 - the edge of one mail: recorded by the caller, the others go on
                 failures.append((mail, error))
+        return understood
+
+    def _with_thread_language(self, understood: dict[int, Understood]) -> dict[int, Understood]:
+        """A mail too short to tell its language is taken to be in that of its thread."""
+        untold = {key: read for key, read in understood.items() if not read.message.language}
+        if not untold:
+            return understood
+        with self._store.unit() as unit:
+            for key, read in untold.items():
+                joined = self._place(unit, read, self._clues(read)).joined
+                if joined is not None:
+                    message = replace(read.message, language=joined.language)
+                    understood[key] = replace(read, message=message)
         return understood
 
     def _classify(
@@ -127,28 +150,39 @@ class Processing:
         if known.copy_of is not None:
             unit.mark_copy(mail.inbound_id, known.copy_of, now)
             return True
-        match = self._thread_of(unit, message)
+        clues = self._clues(read)
+        placement = self._place(unit, read, clues)
         recipient = reply_address(message)
-        history = unit.history(recipient, match.thread_id if match else None, now)
+        history = unit.history(recipient, placement.joined.thread_id if placement.joined else None, now)
         history = replace(history, is_message_id_reused=known.is_message_id_reused)
         facts = read.facts | ({"is_follow_up"} if history.answers_in_thread else set())
         case = Case(message, read.origin, read.sender, classification, facts, history, now, self._desk.addresses)
         decision = decide(case, self._playbook)
-        thread_id = match.thread_id if match else unit.open_thread(message.subject, _requester(message), now)
+        joined = placement.joined
+        thread_id = joined.thread_id if joined else unit.open_thread(message.subject, clues, now)
         answer = self._answer(decision, message, recipient, thread_id, key) if decision.answers else None
         unit.save(
-            StoredOutcome(mail.inbound_id, mail.sha256, key, thread_id, read, classification, decision, answer), now
+            StoredOutcome(
+                mail.inbound_id, mail.sha256, key, thread_id, placement, read, classification, decision, answer
+            ),
+            now,
         )
+        if read.origin.kind is OriginKind.BOUNCE:
+            unit.record_bounce(read.origin, now)
         return False
 
-    def _thread_of(self, unit: Unit, message: InboundMessage) -> ThreadMatch | None:
-        """The thread this mail belongs to; only its requester may join it (a stranger's mail opens its own)."""
-        candidates = thread.candidates(message)
-        tokens = (thread.read_token(self._desk.reply_key, one) for one in candidates)
-        match = next(
-            (found for token in tokens if token is not None and (found := unit.thread_match(token))), None
-        ) or unit.find_thread(candidates)
-        return match if match is not None and match.requester == _requester(message) else None
+    def _clues(self, read: Understood) -> Clues:
+        return thread.clues(read.message, read.origin.returned_message_ids, self._desk.reply_key)
+
+    def _place(self, unit: Unit, read: Understood, clues: Clues) -> Placement:
+        return place(
+            read.message,
+            read.origin,
+            read.sender,
+            unit.candidates(clues),
+            now=self._clock.now(),
+            reopen_within=self._desk.reopen_within,
+        )
 
     def _answer(
         self, decision: Decision, message: InboundMessage, recipient: Address | None, thread_id: int, key: str
@@ -168,6 +202,9 @@ class Processing:
                 in_reply_to=message.message_id,
                 references=thread.references_for_reply(message),
                 date=self._clock.now(),
+                reply_to=thread.reply_address(self._desk.reply_key, thread_id, self._desk.address)
+                if self._desk.has_subaddress
+                else "",
             ),
             self._renderer.render(decision.answers, greeting_name=name, subject=message.subject),
         )
@@ -181,11 +218,14 @@ class Processing:
             unit.postpone(mail.inbound_id, retry.due_at, retry.reason, now)
 
 
-def _requester(message: InboundMessage) -> str:
-    return message.from_.addr_spec.lower() if message.from_ else ""
-
-
 def dedup_key(message: InboundMessage) -> str:
-    """What makes a mail itself: two mails with the same key are one mail, however often it is delivered."""
-    parts = (message.message_id, _requester(message), message.subject, message.text)
+    """What makes a mail itself: two mails with the same key are one mail, however often and wherever it is delivered.
+
+    Why not the whole text: a list adds a footer and a tag to the subject, so one mail to two of our addresses differs.
+    """
+    author = message.from_.addr_spec.lower() if message.from_ else ""
+    date = message.date.isoformat() if message.date else ""
+    words = " ".join(message.content_text.split())
+    files = ",".join(one.sha256 for one in message.attachments if not one.is_inline)
+    parts = (message.message_id, author, date, thread.subject_key(message.subject), words, files)
     return hashlib.sha256("\0".join(parts).encode("utf-8")).hexdigest()

@@ -1,13 +1,13 @@
 """What mailflow would do with a mail that just arrived, without store and without sending: `mailflow classify`."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mailflow.core.classification import Classification
+from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, History, decide
 from mailflow.core.ports import Classifier, Clock
-from mailflow.core.storage import Understood
+from mailflow.core.storage import Read, Understood
 from mailflow.reading.understand import classifier_input
 
 
@@ -22,7 +22,7 @@ class Triage:
     def __init__(
         self,
         *,
-        read: Callable[[bytes, int | None], Understood],
+        read: Read,
         classifier: Classifier,
         playbook: Playbook,
         desk_addresses: frozenset[str],
@@ -36,7 +36,7 @@ class Triage:
 
         Raises PoisonMail for a mail that cannot be read in time.
         """
-        understood = self._read(content, None)
+        understood = self._read(content, None, NO_PARTNERS)
         classification = self._classifier.classify([classifier_input(understood)])[0]
         case = Case(
             message=understood.message,

@@ -1,0 +1,146 @@
+"""The mailbox and its ledger: every UID has one row and comes to one final state."""
+
+import hashlib
+import zlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+
+from sqlalchemy import select, update
+
+from mailflow.adapters.rows import mail_ref
+from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, Session
+from mailflow.core.delivery import InboundState
+from mailflow.core.message import RawMessage
+from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.core.storage import ClaimedMail, Recorded, Unacknowledged
+
+_DISPOSITION = {
+    InboundState.DONE: Disposition.PROCESSED,
+    InboundState.DUPLICATE: Disposition.PROCESSED,
+    InboundState.QUARANTINED: Disposition.FAILED,
+}
+
+
+class Ledger(Session):
+    def cursor(self, account: str, mailbox: str) -> Cursor | None:
+        row = self._db.execute(
+            select(CURSOR.c.uid_validity, CURSOR.c.last_uid).where(
+                CURSOR.c.account == account, CURSOR.c.mailbox == mailbox
+            )
+        ).first()
+        return Cursor(row.uid_validity, row.last_uid) if row else None
+
+    def record(self, account: str, mailbox: str, batch: Batch, now: datetime) -> Recorded:
+        outcomes = [self._record_one(raw, now) for raw in batch.messages]
+        if batch.cursor is not None:
+            values = {"uid_validity": batch.cursor.uid_validity, "last_uid": batch.cursor.last_uid}
+            insert = self._insert(CURSOR).values(account=account, mailbox=mailbox, **values)
+            self._db.execute(insert.on_conflict_do_update(index_elements=["account", "mailbox"], set_=values))
+        return Recorded(outcomes.count("new"), outcomes.count("known"), outcomes.count("copy"))
+
+    def _record_one(self, raw: RawMessage, now: datetime) -> str:
+        sha256 = hashlib.sha256(raw.content).hexdigest()
+        is_new = self._run(
+            self._insert(RAW)
+            .values(sha256=sha256, size=len(raw.content), full_size=raw.size, content=zlib.compress(raw.content, 6))
+            .on_conflict_do_nothing()
+        )
+        state = InboundState.RECEIVED if is_new else InboundState.DUPLICATE
+        stored = self._run(
+            self._insert(INBOUND)
+            .values(
+                account=raw.ref.account,
+                mailbox=raw.ref.mailbox,
+                uid_validity=raw.ref.uid_validity,
+                uid=raw.ref.uid,
+                sha256=sha256,
+                internal_date=raw.internal_date,
+                received_at=now,
+                due_at=now,
+                state=state,
+                attempts=0,
+                error="" if is_new else "the same bytes were stored before",
+            )
+            .on_conflict_do_nothing()
+        )
+        return "known" if not stored else "new" if is_new else "copy"
+
+    def unacknowledged(self, account: str, mailbox: str, limit: int) -> list[Unacknowledged]:
+        rows = self._db.execute(
+            select(INBOUND)
+            .where(
+                INBOUND.c.account == account,
+                INBOUND.c.mailbox == mailbox,
+                INBOUND.c.acknowledged_at.is_(None),
+                INBOUND.c.state.in_([state.value for state in _DISPOSITION]),
+            )
+            .order_by(INBOUND.c.id)
+            .limit(limit)
+        )
+        return [Unacknowledged(row.id, mail_ref(row), _DISPOSITION[InboundState(row.state)]) for row in rows]
+
+    def mark_acknowledged(self, inbound_ids: Sequence[int], now: datetime) -> None:
+        self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=now))
+
+    def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
+        rows = self._db.execute(
+            select(INBOUND, RAW.c.content, RAW.c.full_size)
+            .join(RAW, RAW.c.sha256 == INBOUND.c.sha256)
+            .where(INBOUND.c.state == InboundState.RECEIVED, INBOUND.c.due_at <= now)
+            .order_by(INBOUND.c.due_at, INBOUND.c.id)
+            .limit(limit)
+            .with_for_update(of=INBOUND, skip_locked=True)
+        ).all()
+        self._db.execute(
+            update(INBOUND)
+            .where(INBOUND.c.id.in_([row.id for row in rows]), INBOUND.c.state == InboundState.RECEIVED)
+            .values(state=InboundState.PROCESSING, attempts=INBOUND.c.attempts + 1, claimed_at=now)
+        )
+        return [
+            ClaimedMail(
+                row.id,
+                row.attempts + 1,
+                RawMessage(mail_ref(row), zlib.decompress(row.content), row.internal_date, row.full_size),
+                row.sha256,
+            )
+            for row in rows
+        ]
+
+    def reclaim_abandoned(self, claimed_before: datetime) -> int:
+        return self._run(
+            update(INBOUND)
+            .where(INBOUND.c.state == InboundState.PROCESSING, INBOUND.c.claimed_at < claimed_before)
+            .values(state=InboundState.RECEIVED)
+        )
+
+    def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None:
+        self._move(InboundState.DUPLICATE, inbound_id, message_id=copy_of, error="the same mail was stored before")
+        self._tell(now, "worker", "copy", f"a second copy of message {copy_of}", None, inbound_id)
+
+    def postpone(self, inbound_id: int, due_at: datetime, error: str, now: datetime) -> None:
+        self._move(InboundState.RECEIVED, inbound_id, due_at=due_at, error=error)
+        self._tell(now, "worker", "postponed", error, None, inbound_id)
+
+    def quarantine(self, inbound_id: int, error: str, now: datetime) -> None:
+        self._move(InboundState.QUARANTINED, inbound_id, error=error)
+        self._tell(now, "worker", "quarantined", error, None, inbound_id)
+
+    def raw(self, inbound_id: int) -> bytes | None:
+        content = self._db.scalar(
+            select(RAW.c.content).join(INBOUND, INBOUND.c.sha256 == RAW.c.sha256).where(INBOUND.c.id == inbound_id)
+        )
+        return None if content is None else zlib.decompress(content)
+
+    def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool:
+        done = self._run(
+            update(INBOUND)
+            .where(INBOUND.c.id == inbound_id, INBOUND.c.state == InboundState.QUARANTINED)
+            .values(state=InboundState.RECEIVED, attempts=0, due_at=now, acknowledged_at=None, error="")
+        )
+        if done:
+            self._tell(now, actor, "released", "taken out of quarantine to be tried again", None, inbound_id)
+        return bool(done)
+
+    def savepoint(self) -> AbstractContextManager[object]:
+        return self._db.begin_nested()

@@ -1,0 +1,80 @@
+"""One connection inside one transaction, and one place for each kind of write. Base of the parts of a unit.
+
+Rule: a state changes only by compare-and-set along core.delivery's transition tables.
+Rule: what happens to a mail is written beside it as an audit event, in the same transaction.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, CursorResult, Table, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlmodel import SQLModel
+from sqlmodel.main import SQLModelMetaclass
+
+from mailflow.adapters import tables
+from mailflow.core.delivery import INBOUND_TRANSITIONS, OUTBOX_TRANSITIONS, InboundState, OutboxState
+from mailflow.errors import IllegalTransition
+
+
+def _table(row: SQLModelMetaclass) -> Table:
+    return SQLModel.metadata.tables[str(row.__dict__["__tablename__"])]
+
+
+RAW, CURSOR, INBOUND = map(_table, (tables.RawRow, tables.CursorRow, tables.InboundRow))
+THREAD, MESSAGE, CLASSIFICATION = map(_table, (tables.ThreadRow, tables.MessageRow, tables.ClassificationRow))
+DECISION, OUTBOX, AUDIT = map(_table, (tables.DecisionRow, tables.OutboxRow, tables.AuditRow))
+MUTE, PARTNER, PARTNER_IMPORT = map(_table, (tables.MuteRow, tables.PartnerRow, tables.PartnerImportRow))
+SECRET = _table(tables.SecretRow)
+
+
+class Session:
+    def __init__(self, connection: Connection) -> None:
+        self._db = connection
+        self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+    def _move(self, to: InboundState, inbound_id: int, **values: Any) -> None:
+        """Compare-and-set from `processing`, the only state in which a mail is worked on."""
+        if to not in INBOUND_TRANSITIONS[InboundState.PROCESSING]:
+            raise IllegalTransition(f"inbound: processing -> {to}")
+        moved = self._run(
+            update(INBOUND)
+            .where(INBOUND.c.id == inbound_id, INBOUND.c.state == InboundState.PROCESSING)
+            .values(state=to, **values)
+        )
+        if not moved:
+            raise IllegalTransition(f"inbound {inbound_id} is not being processed any more: another worker has it")
+
+    def _move_outbox(self, entry_id: int, from_: OutboxState, to: OutboxState, **values: Any) -> bool:
+        if to not in OUTBOX_TRANSITIONS[from_]:
+            raise IllegalTransition(f"outbox: {from_} -> {to}")
+        return bool(
+            self._run(update(OUTBOX).where(OUTBOX.c.id == entry_id, OUTBOX.c.state == from_).values(state=to, **values))
+        )
+
+    def _tell(
+        self, at: datetime, actor: str, kind: str, sentence: str, thread: int | None, inbound: int | None
+    ) -> None:
+        self._insert_row(AUDIT, at=at, actor=actor, kind=kind, thread_id=thread, inbound_id=inbound, sentence=sentence)
+
+    def _tell_of_outbox(self, entry_id: int, to: OutboxState, error: str, now: datetime, actor: str) -> None:
+        row = self._db.execute(select(OUTBOX.c.thread_id, OUTBOX.c.recipient).where(OUTBOX.c.id == entry_id)).one()
+        sentence = f"answer to {row.recipient}" + (f": {error}" if error else "")
+        self._tell(now, actor, to.value, sentence, row.thread_id, None)
+
+    def _insert_row(self, table: Any, **values: Any) -> int:
+        key = self._db.execute(table.insert().values(**values)).inserted_primary_key
+        return int(key[0]) if key is not None else 0
+
+    def _run(self, statement: Any) -> int:
+        """How many rows it changed."""
+        result = self._db.execute(statement, execution_options={"preserve_rowcount": True})
+        return result.rowcount if isinstance(result, CursorResult) else 0
+
+    def _tally(self, column: Any) -> dict[str, int]:
+        """How many rows have each value of `column`."""
+        rows = self._db.execute(select(column, func.count()).group_by(column))
+        return {row[0]: row[1] for row in rows}
+
+    def _count(self, condition: Any) -> int:
+        return self._db.scalar(select(func.count()).select_from(OUTBOX).where(condition)) or 0

@@ -1,0 +1,272 @@
+"""Threads and what is known of a mail's past; a decided mail is saved here with all that belongs to it."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select, update
+
+from mailflow.adapters.rows import answer_part, parsed_document
+from mailflow.adapters.sql.session import CLASSIFICATION, DECISION, MESSAGE, MUTE, OUTBOX, THREAD, Session
+from mailflow.core.classification import Action, Classification
+from mailflow.core.conversation import Candidate, Clues, Proof
+from mailflow.core.delivery import InboundState, OutboxState
+from mailflow.core.message import Address, OutboundMessage
+from mailflow.core.policy import History, SentRecord
+from mailflow.core.storage import KnownMail, Outcome
+
+_STATUS = {Action.REPLY: "answered", Action.REVIEW: "held", Action.NONE: "ignored"}
+MAX_CANDIDATES = 20
+MAX_MERGES = 10
+MAX_PARTICIPATING = 30
+"""Mails of a thread, newest first, whose senders and recipients count as taking part."""
+
+
+class Threads(Session):
+    def candidates(self, clues: Clues) -> list[Candidate]:
+        named = [
+            *((Proof.SIGNED, thread_id) for thread_id in clues.tokens),
+            *((Proof.REFERENCE, thread_id) for thread_id in self._threads_of(clues.message_ids)),
+            *((Proof.TAG, thread_id) for thread_id in clues.tags),
+            *((Proof.SUBJECT, thread_id) for thread_id in self._same_subject(clues)),
+        ][:MAX_CANDIDATES]
+        found: dict[int, Candidate] = {}
+        for proof, thread_id in named:
+            candidate = self._candidate(proof, thread_id)
+            if candidate is not None:
+                found.setdefault(candidate.thread_id, candidate)
+        return list(found.values())
+
+    def _threads_of(self, message_ids: Sequence[str]) -> list[int]:
+        if not message_ids:
+            return []
+        rows = self._db.execute(
+            select(MESSAGE.c.message_id, MESSAGE.c.thread_id)
+            .where(MESSAGE.c.message_id.in_(message_ids))
+            .order_by(MESSAGE.c.id.desc())
+        )
+        thread_of = {row.message_id: row.thread_id for row in rows}
+        return [thread_of[one] for one in message_ids if one in thread_of]
+
+    def _same_subject(self, clues: Clues) -> list[int]:
+        if not clues.subject_key or not clues.requester:
+            return []
+        return list(
+            self._db.scalars(
+                select(THREAD.c.id)
+                .where(THREAD.c.requester == clues.requester, THREAD.c.subject_key == clues.subject_key)
+                .order_by(THREAD.c.id.desc())
+                .limit(1)
+            )
+        )
+
+    def _candidate(self, proof: Proof, thread_id: int) -> Candidate | None:
+        row = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first()
+        for _ in range(MAX_MERGES):
+            if row is None or row.merged_into is None:
+                break
+            row = self._db.execute(select(THREAD).where(THREAD.c.id == row.merged_into)).first()
+        if row is None or row.merged_into is not None:
+            return None
+        return Candidate(
+            row.id, proof, row.requester, self._participants(row.id), row.status, row.updated_at, row.language
+        )
+
+    def _participants(self, thread_id: int) -> frozenset[str]:
+        rows = self._db.execute(
+            select(MESSAGE.c.from_addr, MESSAGE.c.parsed)
+            .where(MESSAGE.c.thread_id == thread_id, MESSAGE.c.direction == "in")
+            .order_by(MESSAGE.c.id.desc())
+            .limit(MAX_PARTICIPATING)
+        )
+        return frozenset(
+            address.lower()
+            for row in rows
+            for address in (row.from_addr, *row.parsed.get("to", ()), *row.parsed.get("cc", ()))
+        )
+
+    def known(self, message_id: str, dedup_key: str) -> KnownMail:
+        rows = self._db.execute(
+            select(MESSAGE.c.id, MESSAGE.c.dedup_key).where(MESSAGE.c.message_id == message_id)
+        ).all()
+        copy_of = next((row.id for row in rows if row.dedup_key == dedup_key), None)
+        return KnownMail(copy_of, bool(rows) and copy_of is None)
+
+    def history(self, recipient: Address | None, thread_id: int | None, now: datetime) -> History:
+        counted = OUTBOX.c.state.not_in([OutboxState.CANCELLED, OutboxState.FAILED])
+        hour, day = now - timedelta(hours=1), now - timedelta(days=1)
+        in_thread = self._count(counted & (OUTBOX.c.thread_id == thread_id)) if thread_id else 0
+        desk = self._count(counted & (OUTBOX.c.queued_at > hour))
+        status = self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == thread_id)) if thread_id else ""
+        is_held = status == "held"
+        if recipient is None:
+            return History(thread_id is not None, is_held, in_thread, sent_by_desk_hour=desk)
+        sent = self._db.execute(
+            select(OUTBOX.c.queued_at, OUTBOX.c.intents)
+            .where(counted, OUTBOX.c.recipient == recipient.addr_spec.lower(), OUTBOX.c.queued_at > day)
+            .order_by(OUTBOX.c.queued_at.desc())
+        )
+        return History(
+            is_known_thread=thread_id is not None,
+            is_held_thread=is_held,
+            answers_in_thread=in_thread,
+            sent_to_sender=tuple(SentRecord(row.queued_at, frozenset(row.intents)) for row in sent),
+            sent_to_domain_hour=self._count(
+                counted & (OUTBOX.c.recipient_domain == recipient.domain) & (OUTBOX.c.queued_at > hour)
+            ),
+            sent_by_desk_hour=desk,
+            muted=self._muted(recipient.addr_spec.lower(), now),
+        )
+
+    def _muted(self, address: str, now: datetime) -> str:
+        row = self._db.execute(select(MUTE).where(MUTE.c.address == address, MUTE.c.until > now)).first()
+        return f"{row.reason} (until {row.until:%Y-%m-%d})" if row else ""
+
+    def open_thread(self, subject: str, clues: Clues, now: datetime) -> int:
+        return self._insert_row(
+            THREAD,
+            subject=subject,
+            subject_key=clues.subject_key,
+            requester=clues.requester,
+            language="",
+            status="open",
+            queue="review",
+            priority="normal",
+            created_at=now,
+            updated_at=now,
+        )
+
+    def save(self, outcome: Outcome, now: datetime) -> None:
+        message_id = self._save_message(outcome, now)
+        self._save_classification(message_id, outcome.classification)
+        decision_id = self._save_decision(message_id, outcome, now)
+        if outcome.answer is not None:
+            self._enqueue(decision_id, outcome, outcome.answer, now)
+        self._update_thread(outcome, now)
+        self._move(InboundState.DONE, outcome.inbound_id, message_id=message_id)
+
+    def _update_thread(self, outcome: Outcome, now: datetime) -> None:
+        """Mail that needs no answer changes nothing of a thread that it joined: it closes none and reopens none."""
+        language = outcome.understood.message.language
+        values: dict[str, Any] = {"language": language} if language else {}
+        if outcome.placement.joined is None or outcome.decision.action is not Action.NONE:
+            values |= {
+                "status": _STATUS[outcome.decision.action],
+                "queue": outcome.decision.queue,
+                "priority": outcome.decision.priority,
+                "updated_at": now,
+            }
+        if values:
+            self._db.execute(update(THREAD).where(THREAD.c.id == outcome.thread_id).values(values))
+
+    def _save_message(self, outcome: Outcome, now: datetime) -> int:
+        message = outcome.understood.message
+        from_addr = message.from_.addr_spec if message.from_ else ""
+        self._tell(
+            now, "worker", "received", f"mail from {from_addr or 'nobody'}", outcome.thread_id, outcome.inbound_id
+        )
+        if outcome.placement.joined is not None or outcome.placement.suggested is not None:
+            self._tell(now, "worker", "placed", outcome.placement.why, outcome.thread_id, outcome.inbound_id)
+        return self._insert_row(
+            MESSAGE,
+            thread_id=outcome.thread_id,
+            suggested_thread_id=outcome.placement.suggested,
+            direction="in",
+            dedup_key=outcome.dedup_key,
+            message_id=message.message_id,
+            from_addr=from_addr,
+            subject=message.subject,
+            date=message.date,
+            stored_at=now,
+            sha256=outcome.sha256,
+            text=message.text,
+            parsed=parsed_document(outcome),
+        )
+
+    def _save_classification(self, message_id: int, classification: Classification) -> None:
+        primary, runner_up = classification.primary, classification.runner_up
+        self._insert_row(
+            CLASSIFICATION,
+            message_id=message_id,
+            model_version=classification.model_version,
+            primary_intent=primary.intent if primary else "",
+            abstained=classification.abstained,
+            intents=[
+                {
+                    "intent": score.intent,
+                    "confidence": round(score.confidence, 4),
+                    "evidence": [{"text": one.text, "weight": round(one.weight, 4)} for one in score.evidence],
+                }
+                for score in classification.intents
+            ],
+            actions={action.value: round(getattr(classification.actions, action.value), 4) for action in Action},
+            runner_up={"intent": runner_up.intent, "confidence": round(runner_up.confidence, 4)} if runner_up else None,
+            role=classification.role.value,
+        )
+
+    def _save_decision(self, message_id: int, outcome: Outcome, now: datetime) -> int:
+        decision = outcome.decision
+        first = decision.reasons[0].sentence if decision.reasons else ""
+        self._tell(now, "policy", f"decided {decision.action}", first, outcome.thread_id, outcome.inbound_id)
+        return self._insert_row(
+            DECISION,
+            message_id=message_id,
+            action=decision.action.value,
+            queue=decision.queue,
+            priority=decision.priority,
+            reasons=[{"code": reason.code, "sentence": reason.sentence} for reason in decision.reasons],
+            answers=[answer_part(part) for part in decision.answers],
+            draft=[answer_part(part) for part in decision.draft],
+            policy_version=decision.policy_version,
+            model_version=decision.model_version,
+            decided_at=now,
+        )
+
+    def _enqueue(self, decision_id: int, outcome: Outcome, answer: OutboundMessage, now: datetime) -> None:
+        recipient = answer.envelope.forward_path.lower()
+        self._insert_row(
+            OUTBOX,
+            decision_id=decision_id,
+            thread_id=outcome.thread_id,
+            message_id=answer.message_id,
+            reverse_path=answer.envelope.reverse_path,
+            recipient=recipient,
+            recipient_domain=recipient.rpartition("@")[2],
+            subject=answer.subject,
+            intents=[part.intent for part in outcome.decision.answers],
+            content=answer.content,
+            state=OutboxState.QUEUED.value,
+            attempts=0,
+            queued_at=now,
+            due_at=now,
+        )
+        self._insert_row(
+            MESSAGE,
+            thread_id=outcome.thread_id,
+            direction="out",
+            dedup_key=hashlib.sha256(answer.message_id.encode()).hexdigest(),
+            message_id=answer.message_id,
+            from_addr=answer.envelope.reverse_path,
+            subject=answer.subject,
+            date=now,
+            stored_at=now,
+            text=answer.text,
+            parsed={},
+        )
+        self._tell(now, "worker", "queued", f"answer to {recipient}", outcome.thread_id, outcome.inbound_id)
+
+    def merge_threads(self, thread_id: int, into: int, now: datetime, actor: str) -> bool:
+        source = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first()
+        target = self._candidate(Proof.SIGNED, into)
+        if source is None or source.merged_into is not None or target is None or target.thread_id == thread_id:
+            return False
+        moved = {"thread_id": target.thread_id}
+        self._db.execute(update(MESSAGE).where(MESSAGE.c.thread_id == thread_id).values(moved))
+        self._db.execute(update(OUTBOX).where(OUTBOX.c.thread_id == thread_id).values(moved))
+        self._db.execute(update(THREAD).where(THREAD.c.id == thread_id).values(merged_into=target.thread_id))
+        if source.status == "held":
+            self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(status="held"))
+        self._tell(now, actor, "merged", f"went into thread {target.thread_id}", thread_id, None)
+        self._tell(now, actor, "merged", f"took over thread {thread_id}", target.thread_id, None)
+        return True

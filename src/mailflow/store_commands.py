@@ -1,0 +1,165 @@
+"""The commands that look into the store and change what people may: threads, outbox, quarantine, mutes, partners."""
+
+import getpass
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mailflow import bootstrap, console, settings
+from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_unit, out
+from mailflow.core.delivery import OutboxState
+
+threads_app = typer.Typer(help="The threads in the store.", no_args_is_help=True)
+outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)
+quarantine_app = typer.Typer(help="Mails that could not be processed.", no_args_is_help=True)
+mutes_app = typer.Typer(help="Addresses that get no automatic mail for a time.", no_args_is_help=True)
+partners_app = typer.Typer(help="The partner directory.", no_args_is_help=True)
+db_app = typer.Typer(help="The store's schema.", no_args_is_help=True)
+GROUPS = {
+    "threads": threads_app,
+    "outbox": outbox_app,
+    "quarantine": quarantine_app,
+    "mutes": mutes_app,
+    "partners": partners_app,
+    "db": db_app,
+}
+
+
+def _now_and_who() -> tuple[datetime, str]:
+    """For the audit trail."""
+    return datetime.now(UTC), getpass.getuser()
+
+
+@threads_app.command("list")
+def threads_list(
+    config: ConfigOption = None,
+    limit: LimitOption = 50,
+    status: Annotated[str | None, typer.Option(help="open, answered, held or ignored")] = None,
+) -> None:
+    """The threads, newest first."""
+    with open_unit(config) as unit:
+        out.print(console.threads_table(unit.threads(limit, status)))
+
+
+@threads_app.command("show")
+def threads_show(thread_id: int, config: ConfigOption = None) -> None:
+    """One thread: its mails, what was decided and why, and what happened when."""
+    with open_unit(config) as unit:
+        story = unit.story(thread_id)
+    if story is None:
+        fail(f"there is no thread {thread_id}; `mailflow threads list` shows them")
+    else:
+        out.print(console.thread_story(story))
+
+
+@threads_app.command("merge")
+def threads_merge(
+    thread_id: int,
+    into: Annotated[int, typer.Option("--into", help="the thread that takes over its mails")],
+    config: ConfigOption = None,
+) -> None:
+    """Make one thread of two: the mails move, and later mail for the first goes to the second."""
+    with open_unit(config) as unit:
+        done = unit.merge_threads(thread_id, into, *_now_and_who())
+    if not done:
+        fail(f"threads {thread_id} and {into} are not two threads; `mailflow threads list` shows them")
+    out.print(f"thread {thread_id} went into thread {into}")
+
+
+@outbox_app.command("list")
+def outbox_list(
+    config: ConfigOption = None,
+    limit: LimitOption = 50,
+    state: Annotated[OutboxState | None, typer.Option(help="only these")] = None,
+) -> None:
+    """Answers and how far they are."""
+    with open_unit(config) as unit:
+        out.print(console.outbox_table(unit.outbox(limit, state)))
+
+
+@outbox_app.command("retry")
+def outbox_retry(entry_id: int, config: ConfigOption = None) -> None:
+    """Send a failed or uncertain answer again. Look first whether an uncertain one arrived: it would come twice."""
+    with open_unit(config) as unit:
+        done = unit.retry_outbox(entry_id, *_now_and_who())
+    if not done:
+        fail(f"answer {entry_id} is neither failed nor uncertain; `mailflow outbox list` shows them")
+    out.print(f"answer {entry_id} is queued again")
+
+
+@quarantine_app.command("list")
+def quarantine_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
+    """Mails that could not be processed, and why."""
+    with open_unit(config) as unit:
+        out.print(console.quarantine_table(unit.quarantined(limit)))
+
+
+@quarantine_app.command("show")
+def quarantine_show(inbound_id: int, config: ConfigOption = None) -> None:
+    """The raw mail, as it came, on standard output."""
+    with open_unit(config) as unit:
+        content = unit.raw(inbound_id)
+    if content is None:
+        fail(f"there is no mail {inbound_id}; `mailflow quarantine list` shows them")
+    else:
+        sys.stdout.buffer.write(content)
+
+
+@quarantine_app.command("retry")
+def quarantine_retry(inbound_id: int, config: ConfigOption = None) -> None:
+    """Try a mail again from the start."""
+    with open_unit(config) as unit:
+        done = unit.retry_quarantined(inbound_id, *_now_and_who())
+    if not done:
+        fail(f"mail {inbound_id} is not in quarantine; `mailflow quarantine list` shows them")
+    out.print(f"mail {inbound_id} will be tried again")
+
+
+@mutes_app.command("list")
+def mutes_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
+    """Addresses whose mail came back, until when they are spared, and why."""
+    with open_unit(config) as unit:
+        out.print(console.mutes_table(unit.mutes(datetime.now(UTC), limit)))
+
+
+@mutes_app.command("remove")
+def mutes_remove(address: str, config: ConfigOption = None) -> None:
+    """Answer this address automatically again."""
+    with open_unit(config) as unit:
+        done = unit.unmute(address, *_now_and_who())
+    if not done:
+        fail(f"{address} is not muted; `mailflow mutes list` shows who is")
+    out.print(console.plain(f"{address} is answered again"))
+
+
+@partners_app.command("import")
+def partners_import(
+    file: Annotated[Path, typer.Argument(help="a CSV file (docs/partners.md)")], config: ConfigOption = None
+) -> None:
+    """Replace the partner directory by the rows of a CSV file; a wrong row changes nothing."""
+    with explained():
+        chosen = settings.read_settings(config)
+        directory = bootstrap.read_partner_directory(chosen, file)
+    with open_unit(config) as unit:
+        unit.replace_partners(directory, *_now_and_who())
+    out.print(f"{len(directory.partners)} partners with {len(directory.domains)} domains are known now")
+
+
+@partners_app.command("list")
+def partners_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
+    """The partners, by company."""
+    with open_unit(config) as unit:
+        directory = unit.partners()
+    out.print(console.partners_table(directory.partners[:limit]))
+    out.print(f"{len(directory.partners)} partners with {len(directory.domains)} domains")
+
+
+@db_app.command("upgrade")
+def db_upgrade(config: ConfigOption = None) -> None:
+    """Bring the store's schema to this version."""
+    with explained():
+        before, after = bootstrap.upgrade_store(settings.read_settings(config))
+        out.print(f"store: {before or 'empty'} -> {after}" if before != after else f"store: {after}, nothing to do")
