@@ -14,6 +14,7 @@ from mailflow.adapters.examples import examples_by_file, read_examples, read_lab
 from mailflow.adapters.imap import ImapAccount, ImapSource
 from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
+from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
 from mailflow.adapters.spacy_classifier import SpacyClassifier
