@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from mailflow import cli
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.delivery import OutboxState
+from mailflow.core.message import FailedRecipient, Origin, OriginKind
 from mailflow.errors import OutcomeUnknown, PoisonMail
 from mailflow.services.lines import ClassifiedLine, ErrorLine, ParsedLine
 from mailflow.settings import commented_toml
@@ -104,8 +106,13 @@ NEEDS_SETTINGS = [
     ("policy", "show"),
     ("threads", "list"),
     ("threads", "show", "1"),
+    ("threads", "merge", "1", "--into", "2"),
     ("outbox", "list"),
     ("outbox", "retry", "1"),
+    ("mutes", "list"),
+    ("mutes", "remove", "ann@partner.example"),
+    ("partners", "import", "partners.csv"),
+    ("partners", "list"),
     ("quarantine", "list"),
     ("quarantine", "show", "1"),
     ("quarantine", "retry", "1"),
@@ -192,6 +199,9 @@ def test_the_threads_and_one_thread_with_its_story(office: Office) -> None:
     ("words", "sentence"),
     [
         (("threads", "show", "7"), "there is no thread 7; `mailflow threads list` shows them"),
+        (("threads", "merge", "7", "--into", "8"), "threads 7 and 8 are not two threads"),
+        (("mutes", "remove", "ann@partner.example"), "ann@partner.example is not muted"),
+        (("partners", "import", "nothing.csv"), "nothing.csv"),
         (("outbox", "retry", "7"), "answer 7 is neither failed nor uncertain"),
         (("quarantine", "show", "7"), "there is no mail 7"),
         (("quarantine", "retry", "7"), "mail 7 is not in quarantine"),
@@ -216,8 +226,39 @@ def test_an_uncertain_answer_is_sent_again_by_hand(office: Office) -> None:
     assert "uncertain" in mailflow("threads", "show", "1").stdout
 
 
+def test_a_merged_thread_says_where_it_went(office: Office) -> None:
+    office.work(question(1), question(2))
+    assert mailflow("threads", "merge", "1", "--into", "2").exit_code == 0
+    assert "went into thread 2" in mailflow("threads", "show", "1").stdout
+    assert "q1@partner.example" in mailflow("threads", "show", "2").stdout
+
+
+def test_a_muted_address_is_shown_and_set_free(office: Office) -> None:
+    failed = FailedRecipient("ann@partner1.example", is_permanent=True, diagnostic="550 no such user")
+    office.work(question(1))
+    report = Origin(OriginKind.BOUNCE, "x", (failed,), (office.submission.sent[0].message_id,))
+    with office.store.unit() as unit:
+        unit.record_bounce(report, datetime.now(UTC))
+    assert "550 no such user" in one_line(mailflow("mutes", "list").stdout)
+    assert mailflow("mutes", "remove", "Ann@partner1.example").exit_code == 0
+    assert "ann@partner1.example" not in mailflow("mutes", "list").stdout
+    assert "bounced" in mailflow("outbox", "list", "--state", "bounced").stdout
+
+
+def test_partners_are_imported_as_a_whole_or_not_at_all(office: Office) -> None:
+    head = "domain,company,tier,kind,region,route,distributor\n"
+    Path("good.csv").write_text(head + "firm.example,Firm Ltd,Select,reseller,EMEA,distribution,Big Distribution\n")
+    Path("bad.csv").write_text(head + "other.example,Other Ltd,Select,friend,EMEA,direct,\n")
+    assert mailflow("partners", "import", "good.csv").exit_code == 0
+    refused = mailflow("partners", "import", "bad.csv")
+    assert refused.exit_code == 1
+    assert "line 2" in refused.stderr and "friend" in refused.stderr
+    listed = one_line(mailflow("partners", "list").stdout)
+    assert "Firm Ltd" in listed and "Big Distribution" in listed and "Other Ltd" not in listed
+
+
 def test_a_mail_in_quarantine_is_shown_octet_by_octet_and_released(office: Office) -> None:
-    def read(content: bytes, size: int | None) -> object:
+    def read(content: bytes, size: int | None, partners: object) -> object:
         raise PoisonMail("reading it took longer than 20 s")
 
     office.read = read  # type: ignore[assignment] # it never returns
@@ -233,14 +274,16 @@ def test_a_mail_in_quarantine_is_shown_octet_by_octet_and_released(office: Offic
 
 
 @pytest.mark.parametrize(
-    "words", [("threads", "list"), ("threads", "show", "1"), ("outbox", "list"), ("quarantine", "list")], ids=" ".join
+    "words",
+    [("threads", "list"), ("threads", "show", "1"), ("outbox", "list"), ("quarantine", "list"), ("mutes", "list")],
+    ids=" ".join,
 )
 def test_a_mail_does_not_drive_the_terminal(office: Office, words: tuple[str, ...]) -> None:
     """Subject, text, names and errors come from strangers."""
     office.submission.errors.append(OutcomeUnknown(f"lost {HOSTILE}"))
     office.work(question(1, body=f"How do we get a licence? {HOSTILE}", subject=f"Lab {HOSTILE}"))
 
-    def read(content: bytes, size: int | None) -> object:
+    def read(content: bytes, size: int | None, partners: object) -> object:
         raise PoisonMail(f"poison {HOSTILE}")
 
     office.read = read  # type: ignore[assignment] # it never returns
@@ -248,7 +291,7 @@ def test_a_mail_does_not_drive_the_terminal(office: Office, words: tuple[str, ..
     shown = mailflow(*words)
     assert shown.exit_code == 0
     assert [sign for sign in DRIVING if sign in shown.output] == []
-    assert "evil" in shown.stdout or words == ("outbox", "list"), "the words are still shown"
+    assert "evil" in shown.stdout or words in (("outbox", "list"), ("mutes", "list")), "the words are still shown"
 
 
 def test_cards_of_parse_do_not_drive_the_terminal() -> None:

@@ -111,6 +111,8 @@ def default_text(value: object) -> str:
     match value:
         case SecretStr() | None | "":
             return "empty"
+        case bool():
+            return f"`{str(value).lower()}`"
         case tuple():
             return ", ".join(f"`{one}`" for one in value)
         case _:

@@ -147,7 +147,7 @@ def test_an_answer_that_the_server_refuses_fails_with_its_words(desk: DeskOffice
     assert desk.where(question) == {"Processed": 1}
 
 
-def test_the_bounce_of_an_answer_is_ignored(desk: DeskOffice, partner: MailProgram) -> None:
+def test_the_bounce_of_an_answer_is_answered_by_nobody_and_marks_it(desk: DeskOffice, partner: MailProgram) -> None:
     """Exim takes the answer, the mailbox server does not know the recipient: a delivery report comes to the desk."""
     question = partner.send(write_mail(sender="no=mailbox@partner.example"))
     desk.program.await_mail(is_mail(question))
@@ -160,5 +160,5 @@ def test_the_bounce_of_an_answer_is_ignored(desk: DeskOffice, partner: MailProgr
 
     ledger = desk.ledger()
     assert [mail.action for mail in ledger.decided] == ["reply", "none"]
-    assert [entry.state for entry in ledger.outbox] == ["sent"]
+    assert [entry.state for entry in ledger.outbox] == ["bounced"]
     assert desk.where(report) == {"Processed": 1}
