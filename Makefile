@@ -32,6 +32,7 @@ classifiers/model/meta.json: $(EXAMPLES) classifiers/config.cfg $(MODEL_CODE) | 
 	$(BIN)/mailflow train
 
 bench: setup model  ## CPU per mail beside a plain standard-library parse
+	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/whole_way.py
 
 setup: $(STAMPS)/installed  ## the virtual environment with the pinned packages

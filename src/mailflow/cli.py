@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from mailflow import bootstrap, console, settings, store_commands
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
+from mailflow.core.message import Octets
 from mailflow.errors import MailflowError
 from mailflow.services.lines import ErrorLine, classified_line, parsed_line
 
@@ -112,7 +113,7 @@ def parse(paths: PathsArgument, json: JsonOption = False, config: ConfigOption =
 
 
 def _each_mail(
-    paths: list[str], as_json: bool, line_of: Callable[[str, bytes], BaseModel], card_of: Callable[[Any], Any]
+    paths: list[str], as_json: bool, line_of: Callable[[str, Octets], BaseModel], card_of: Callable[[Any], Any]
 ) -> None:
     """Answer each mail at once; one that fails has its own line and the others go on. Exit 1 if any failed."""
     failures = 0

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mailflow import bootstrap, console, settings
-from mailflow.core.storage import Unit
+from mailflow.core.storage import Store, Unit
 from mailflow.errors import MailflowError
 
 out = Console()
@@ -33,11 +33,15 @@ def explained() -> Iterator[None]:
 
 
 @contextmanager
-def open_unit(config: Path | None) -> Iterator[Unit]:
+def open_store(config: Path | None) -> Iterator[Store]:
     with explained():
-        store = bootstrap.build_store(settings.read_settings(config))
-        with store.unit() as unit:
-            yield unit
+        yield bootstrap.build_store(settings.read_settings(config))
+
+
+@contextmanager
+def open_unit(config: Path | None) -> Iterator[Unit]:
+    with open_store(config) as store, store.unit() as unit:
+        yield unit
 
 
 @contextmanager

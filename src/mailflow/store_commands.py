@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from mailflow import bootstrap, console, settings
-from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_unit, out
+from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_store, open_unit, out
 from mailflow.core.delivery import OutboxState
+from mailflow.core.message import slices
 
 threads_app = typer.Typer(help="The threads in the store.", no_args_is_help=True)
 outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)
@@ -100,12 +101,9 @@ def quarantine_list(config: ConfigOption = None, limit: LimitOption = 50) -> Non
 @quarantine_app.command("show")
 def quarantine_show(inbound_id: int, config: ConfigOption = None) -> None:
     """The raw mail, as it came, on standard output."""
-    with open_unit(config) as unit:
-        content = unit.raw(inbound_id)
-    if content is None:
-        fail(f"there is no mail {inbound_id}; `mailflow quarantine list` shows them")
-    else:
-        sys.stdout.buffer.write(content)
+    with open_store(config) as store, store.opened(inbound_id) as content:
+        for one in slices(content):
+            sys.stdout.buffer.write(one)
 
 
 @quarantine_app.command("retry")

@@ -100,7 +100,7 @@ def messages(batches: Iterator[Batch]) -> list[RawMessage]:
 
 
 def subjects(batches: Iterator[Batch]) -> list[str]:
-    return [message.content.split(b"Subject: ")[1].split(b"\r\n")[0].decode() for message in messages(batches)]
+    return [message.content[:].split(b"Subject: ")[1].split(b"\r\n")[0].decode() for message in messages(batches)]
 
 
 # -- pure ----------------------------------------------------------------------------------------------------------

@@ -153,7 +153,7 @@ def test_a_postscript_is_new() -> None:
 
 
 def test_words_that_spilled_out_of_a_quoted_line_are_quoted() -> None:
-    quoted = "> this quoted line is so long that the client broke it into\ntwo pieces\n> and went on"
+    quoted = "> this quoted line is as wide as lines are and the client broke it into\npieces\n> and went on"
     assert new(f"Yes.\n\n{quoted}") == "Yes."
 
 
@@ -204,7 +204,7 @@ def test_markers(line: str, expected: Marker | None) -> None:
     ("line", "expected"),
     [
         ("From: a", "from"),
-        ("*Sent:* b", "date"),
+        ("*Sent:* b", "sent"),
         ("> To: c", "to"),
         ("Betreff: d", "subject"),
         ("Tomorrow: e", None),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mailparser.dates import parse_mail_date
 
 from mailflow.core.message import InboundMessage
 from mailflow.reading import headers, mime_tree
@@ -131,10 +132,27 @@ def test_same_bytes_same_value() -> None:
     assert parse(content) == parse(content)
 
 
-def test_missing_message_id_is_made_from_the_bytes() -> None:
+def test_a_mail_without_message_id_and_date_is_named_by_its_bytes() -> None:
     """Some help desks skip such mail for good; ours gets a stable identity."""
     content = b"From: ann@reseller.example\r\n\r\nhi"
     assert parse(content).message_id == f"gen-{hashlib.sha256(content).hexdigest()}@mailflow.invalid"
+    assert parse(b"Received: by a.example\r\n" + content).message_id != parse(content).message_id
+
+
+@pytest.mark.parametrize(
+    ("change", "is_same"),
+    [
+        ((b"", b""), True),
+        ((b"From:", b"Received: from relay.example\r\nX-Spam: no\r\nFrom:"), True),
+        ((b"hi", b"ho"), False),
+        ((b"10:00", b"10:01"), False),
+        ((b"ann@", b"bob@"), False),
+        ((b"Lab", b"Fair"), False),
+    ],
+)
+def test_copies_of_a_dated_mail_without_message_id_have_one_name(change: tuple[bytes, bytes], is_same: bool) -> None:
+    content = b"From: ann@a.example\r\nDate: Mon, 2 Mar 2026 10:00:00 +0000\r\nSubject: Lab\r\n\r\nhi\r\n"
+    assert (parse(content).message_id == parse(content.replace(*change, 1)).message_id) is is_same
 
 
 def test_truncated_says_how_much() -> None:
@@ -198,9 +216,38 @@ def test_dates_of_rfc_5322_and_of_careless_software(value: str, expected: str) -
     assert moment == datetime.fromisoformat(expected)
 
 
+@given(
+    st.datetimes(datetime(1900, 1, 3), datetime(2099, 12, 29)),
+    st.integers(-26 * 60, 26 * 60),
+    st.sampled_from(["{:%a, %d %b %Y %H:%M:%S} {}", "{:%d %b %Y %H:%M:%S} {} (CEST)", "{:%a, %d %b %Y %H:%M} {}"]),
+)
+def test_the_short_way_of_a_regular_date_comes_to_what_mail_parser_reads(
+    moment: datetime, minutes: int, form: str
+) -> None:
+    zone = f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
+    value = form.format(moment, zone)
+    assert headers.date_time(value) == parse_mail_date(value).value
+
+
 @pytest.mark.parametrize("value", ["", "yesterday", "Mon, 99 May 2024 10:00:00 +0000", "(" * 500, "0"])
 def test_what_is_no_date_is_none(value: str) -> None:
     assert headers.date_time(value) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (" one line\t", "one line"),
+        ("folded\r\n with one blank", "folded with one blank"),
+        ("folded \n\t  with many", "folded with many"),
+        ("empty\r\n \r\n lines", "empty lines"),
+        ("a bare\rCR", "a bare CR"),
+        ("\r\n", ""),
+        ("a vertical\x0btab", "a vertical\x0btab"),
+    ],
+)
+def test_a_folded_value_is_one_line(value: str, expected: str) -> None:
+    assert headers.unfolded(value) == expected
 
 
 @pytest.mark.parametrize(

@@ -196,8 +196,10 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.office.counts().pending == self.office.counts().quarantined == 0
         assert not {entry.state for entry in self.office.answers()} & {OutboxState.QUEUED, OutboxState.SENDING}
         rows = self.office.counts().received
-        with self.store.unit() as unit:
-            stored = {unit.raw(number) for number in range(1, rows + 1)}
+        stored = set()
+        for number in range(1, rows + 1):
+            with self.store.opened(number) as content:
+                stored.add(content[:])
         assert stored >= set(self.delivered.mails)
         self.store.close()
 

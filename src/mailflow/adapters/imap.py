@@ -3,8 +3,8 @@
 Rule: reading changes nothing. BODY.PEEK[] leaves \\Seen alone; only `acknowledge` moves or marks, and only mail
       whose UIDVALIDITY still holds.
 Rule: all mail counts, read or unread. What was read is known from the cursor, never from \\Seen, which people change.
-Rule: sizes come first. A batch holds at most `batch_messages` messages and `batch_octets` octets; of a message larger
-      than `max_size` only the first MiB is fetched.
+Rule: sizes come first. A batch holds at most `batch_messages` messages and `batch_octets` octets; a large message is
+      fetched in slices into a spool file, and of one larger than `max_size` only the first MiB.
 Rule: IDLE is a hint (RFC 2177). Every cycle begins with a SELECT, so mail announced while nobody listened is found.
 Rule: after any error the connection is dropped and the next call makes a new one.
       Why: after a ProtocolError or a timeout nobody knows which reply belongs to which command.
@@ -14,16 +14,18 @@ Rule: one thread at a time; imapclient is not thread-safe. Only `interrupt` may 
 import ssl
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from time import monotonic
 from typing import Any, Literal
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
 
-from mailflow.core.message import MailRef, RawMessage
+from mailflow.adapters.spool import SPOOLED_FROM, spooled
+from mailflow.core.message import SLICE, MailRef, Octets, RawMessage
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.errors import ConnectionFailed, LoginRefused
 
@@ -52,8 +54,8 @@ class ImapAccount:
     mailbox: str = "INBOX"
     processed: str = "Processed"
     failed: str = "Failed"
-    max_size: int = 50 * MIB
-    """Octets."""
+    max_size: int = 150 * MIB
+    """Octets. Why 150: no server of note takes more (Exchange Online's limit)."""
     batch_messages: int = 50
     batch_octets: int = 8 * MIB
     idle_timeout: timedelta = timedelta(minutes=9)
@@ -186,29 +188,33 @@ class ImapSource:
         )
         covered = 0
         for batch in plan:
-            with self._connection() as client:
-                if self._uid_validity != uid_validity:
-                    raise ConnectionFailed(f"{self.account} {self.mailbox}: UIDVALIDITY changed while it was read")
-                messages = tuple(self._read(client, batch))
-            covered = batch[-1].uid
-            yield Batch(messages, Cursor(uid_validity, covered))
+            with ExitStack() as spools:
+                with self._connection() as client:
+                    if self._uid_validity != uid_validity:
+                        raise ConnectionFailed(f"{self.account} {self.mailbox}: UIDVALIDITY changed while it was read")
+                    messages = tuple(self._read(client, batch, spools))
+                covered = batch[-1].uid
+                yield Batch(messages, Cursor(uid_validity, covered))
         if covered != uids[-1]:
             # The last ones vanished between SEARCH and FETCH; the cursor passes over them.
             yield Batch((), Cursor(uid_validity, uids[-1]))
 
-    def _read(self, client: IMAPClient, batch: Sequence[Listed]) -> Iterator[RawMessage]:
-        """The messages of `batch` that still exist, in its order."""
+    def _read(self, client: IMAPClient, batch: Sequence[Listed], spools: ExitStack) -> Iterator[RawMessage]:
+        """The messages of `batch` that still exist, in its order; their files live as long as `spools`."""
         max_size = self._settings.max_size
-        whole = client.fetch([item.uid for item in batch if item.size <= max_size], ["BODY.PEEK[]"])
+        small = min(SPOOLED_FROM - 1, max_size)
+        whole = client.fetch([item.uid for item in batch if item.size <= small], ["BODY.PEEK[]"])
         for item in batch:
             ref = MailRef(self.account, self.mailbox, self._uid_validity, item.uid)
-            if item.size <= max_size:
-                content, size = _body(whole, item.uid, b"BODY[]"), None
+            content: Octets | None
+            if item.size <= small:
+                content = _body(whole, item.uid, b"BODY[]")
+            elif item.size <= max_size:
+                content = _spooled_body(client, item.uid, spools)
             else:
-                head = client.fetch([item.uid], [f"BODY.PEEK[]<0.{HEAD_OCTETS}>"])
-                content, size = _body(head, item.uid, b"BODY[]<0>"), item.size
+                content = _body_slice(client, item.uid, 0, HEAD_OCTETS)
             if content is not None:
-                yield RawMessage(ref, content, item.internal_date, size)
+                yield RawMessage(ref, content, item.internal_date, item.size if item.size > max_size else None)
 
     # -- acknowledging ---------------------------------------------------------------------------------------------
 
@@ -374,6 +380,35 @@ def _in_utc(internal_date: object) -> datetime | None:
 def _body(items: Mapping[int, Mapping[bytes, Any]], uid: int, key: bytes) -> bytes | None:
     """The octets of message `uid`; None where it has vanished. Some servers say NIL for an empty one."""
     return (_data_item(items[uid], key) or b"") if uid in items else None
+
+
+class _Vanished(Exception):
+    """The message was there when its sizes were listed."""
+
+
+def _spooled_body(client: IMAPClient, uid: int, spools: ExitStack) -> Octets | None:
+    """The octets of message `uid` as a file that is closed with `spools`; None where it has vanished."""
+    try:
+        return spools.enter_context(spooled(_body_slices(client, uid)))
+    except _Vanished:
+        return None
+
+
+def _body_slices(client: IMAPClient, uid: int) -> Iterator[bytes]:
+    """The octets of message `uid`, up to the first slice that is short. Why: RFC822.SIZE is a guess of some servers, but
+    only where the message ends there may be less than was asked for (RFC 3501, 6.4.5)."""
+    for start in count(0, SLICE):
+        octets = _body_slice(client, uid, start, SLICE)
+        if octets is None:
+            raise _Vanished
+        yield octets
+        if len(octets) < SLICE:
+            return
+
+
+def _body_slice(client: IMAPClient, uid: int, start: int, octets: int) -> bytes | None:
+    items = client.fetch([uid], [f"BODY.PEEK[]<{start}.{octets}>"])
+    return _body(items, uid, b"BODY[]<%d>" % start)
 
 
 def _data_item(item: Mapping[bytes, Any], key: bytes) -> Any:

@@ -1,11 +1,17 @@
-"""Mails that lie on disk: a file, a folder, a Maildir, an mbox. Read only; nothing is moved or marked."""
+"""Mails that lie on disk: a file, a folder, a Maildir, an mbox. Read only; nothing is moved or marked.
+
+Rule: a mail is there until the next one is asked for. A large one is read from its file, slice by slice.
+"""
 
 import mailbox
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from mailflow.adapters.spool import opened, spooled
+from mailflow.core.message import SLICE, Octets
 from mailflow.errors import SettingsError
 
 
@@ -13,14 +19,14 @@ from mailflow.errors import SettingsError
 class MailFile:
     name: str
     """The path, with `#3` for the third mail of an mbox."""
-    content: bytes
+    content: Octets
 
 
 def read_mails(path: Path) -> Iterator[MailFile]:
     """Every mail at `path`, sorted by name. Raises SettingsError if there is nothing to read."""
     if path.is_dir():
         for file in _files(path):
-            yield MailFile(str(file), file.read_bytes())
+            yield from _read_mail(file)
     elif path.is_file():
         yield from _read_file(path)
     else:
@@ -43,9 +49,15 @@ def _read_file(path: Path) -> Iterator[MailFile]:
     if path.suffix.lower() in (".mbox", ".mbx") or _looks_like_mbox(path):
         with closing(mailbox.mbox(path, create=False)) as box:
             for number, key in enumerate(box.iterkeys(), start=1):
-                yield MailFile(f"{path}#{number}", box.get_bytes(key))
+                with box.get_file(key) as file, spooled(iter(partial(file.read, SLICE), b"")) as content:
+                    yield MailFile(f"{path}#{number}", content)
     else:
-        yield MailFile(str(path), path.read_bytes())
+        yield from _read_mail(path)
+
+
+def _read_mail(path: Path) -> Iterator[MailFile]:
+    with opened(path) as content:
+        yield MailFile(str(path), content)
 
 
 def _looks_like_mbox(path: Path) -> bool:

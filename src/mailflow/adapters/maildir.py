@@ -12,38 +12,43 @@ Whoever writes into these directories has to write elsewhere and rename (a Maild
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
 
-from mailflow.core.message import MailRef, RawMessage
+from mailflow.adapters.spool import opened
+from mailflow.core.message import MailRef, Octets, RawMessage, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.errors import ConnectionFailed
 
 UID_VALIDITY = 1
 HEAD_OCTETS = 1 << 20
 """What is read of a file that is larger than `max_size`."""
-MAX_SIZE = 50 << 20
+MAX_SIZE = 150 << 20
 _BATCH_MESSAGES = 50
 _BATCH_OCTETS = 8 << 20
 _POLL_SECONDS = 1.0
 _FOLDERS = {Disposition.PROCESSED: "Processed", Disposition.FAILED: "Failed"}
 
 
-def stable_uid(*parts: bytes) -> int:
-    """A positive integer of at most 63 bits (it fits a signed BIGINT) that depends on `parts` alone."""
-    digest = sha256(b"\0".join(parts)).digest()
-    return (int.from_bytes(digest[:8], "big") >> 1) or 1
+def stable_uid(name: bytes, content: Octets | None = None) -> int:
+    """A positive integer of at most 63 bits (it fits a signed BIGINT) that depends on what is given alone."""
+    digest = sha256(name)
+    if content is not None:
+        digest.update(b"\0")
+        for one in slices(content):
+            digest.update(one)
+    return (int.from_bytes(digest.digest()[:8], "big") >> 1) or 1
 
 
 @dataclass(frozen=True, slots=True)
 class _StoredMail:
     path: Path
     uid: int
-    content: bytes
+    content: Octets
     size: int
     modified_at: datetime
 
@@ -68,7 +73,7 @@ class _FileSource(ABC):
     def _unique_name(self, path: Path) -> str: ...
 
     @abstractmethod
-    def _uid(self, path: Path, content: bytes) -> int: ...
+    def _uid(self, path: Path, content: Octets) -> int: ...
 
     @abstractmethod
     def _resting_place(self, path: Path, disposition: Disposition) -> Path:
@@ -78,17 +83,12 @@ class _FileSource(ABC):
 
     def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
         """See Source. `cursor` is not looked at: what was dealt with is no longer here."""
-        messages: list[RawMessage] = []
-        octets = 0
-        for mail in self._mails():
-            if messages and (len(messages) >= _BATCH_MESSAGES or octets + len(mail.content) > _BATCH_OCTETS):
-                yield Batch(tuple(messages), None)
-                messages, octets = [], 0
-            self._handed_out[mail.uid] = mail.path
-            messages.append(self._raw_message(mail))
-            octets += len(mail.content)
-        if messages:
-            yield Batch(tuple(messages), None)
+        for paths in self._planned():
+            with ExitStack() as files:
+                mails = [mail for path in paths if (mail := self._read(path, files))]
+                self._handed_out.update((mail.uid, mail.path) for mail in mails)
+                if mails:
+                    yield Batch(tuple(map(self._raw_message, mails)), None)
 
     def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
         wanted = {ref.uid for ref in refs if ref.uid_validity == UID_VALIDITY}
@@ -98,9 +98,11 @@ class _FileSource(ABC):
         if not wanted:
             return
         # Read by an earlier process, or renamed since: mail programs keep flags in the names of a Maildir.
-        for mail in self._mails():
-            if mail.uid in wanted:
-                self._put_away(mail.path, mail.uid, disposition)
+        for path in self._paths():
+            with ExitStack() as files:
+                mail = self._read(path, files)
+            if mail and mail.uid in wanted:
+                self._put_away(path, mail.uid, disposition)
 
     def wait(self, timeout: timedelta) -> bool:
         """See Source. False too when interrupted; an `interrupt` that came before the wait ends it at once."""
@@ -125,25 +127,38 @@ class _FileSource(ABC):
 
     # -- files -----------------------------------------------------------------------------------------------------
 
-    def _mails(self) -> Iterator[_StoredMail]:
-        """Every pending mail that still exists when its turn comes."""
+    def _paths(self) -> list[Path]:
         with self._named_errors():
-            paths = self._pending()
-        for path in paths:
-            with self._named_errors():
-                mail = self._read(path)
-            if mail is not None:
-                yield mail
+            return self._pending()
 
-    def _read(self, path: Path) -> _StoredMail | None:
-        try:
-            status = path.stat()
-            with path.open("rb") as file:
-                content = file.read() if status.st_size <= self._max_size else file.read(HEAD_OCTETS)
-        except FileNotFoundError:
-            return None
-        modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
-        return _StoredMail(path, self._uid(path, content), content, status.st_size, modified_at)
+    def _planned(self) -> Iterator[list[Path]]:
+        """The pending files in runs, in order, each for one batch."""
+        run: list[Path] = []
+        octets = 0
+        for path in self._paths():
+            with self._named_errors():
+                size = _size(path)
+            if run and (len(run) >= _BATCH_MESSAGES or octets + size > _BATCH_OCTETS):
+                yield run
+                run, octets = [], 0
+            run.append(path)
+            octets += size
+        if run:
+            yield run
+
+    def _read(self, path: Path, files: ExitStack) -> _StoredMail | None:
+        """The mail at `path`, None if it is not there any more; a large one lies in its file while `files` live."""
+        with self._named_errors():
+            try:
+                content = files.enter_context(opened(path))
+                status = path.stat()
+            except FileNotFoundError:
+                return None
+            size = len(content)
+            if size > self._max_size:
+                content = content[:HEAD_OCTETS]
+            modified_at = datetime.fromtimestamp(status.st_mtime, UTC)
+            return _StoredMail(path, self._uid(path, content), content, size, modified_at)
 
     def _raw_message(self, mail: _StoredMail) -> RawMessage:
         ref = MailRef(self.account, self.mailbox, UID_VALIDITY, mail.uid)
@@ -176,6 +191,14 @@ class _FileSource(ABC):
             raise ConnectionFailed(f"{self.account}: {error}") from error
 
 
+def _size(path: Path) -> int:
+    """0 where the file has gone meanwhile: reading it tells."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
 class MaildirSource(_FileSource):
     """new/ and cur/ of a Maildir. Acknowledged mail goes to the Maildir++ subfolders .Processed and .Failed."""
 
@@ -189,7 +212,7 @@ class MaildirSource(_FileSource):
     def _unique_name(self, path: Path) -> str:
         return path.name.partition(":")[0]
 
-    def _uid(self, path: Path, content: bytes) -> int:
+    def _uid(self, path: Path, content: Octets) -> int:
         return stable_uid(self._unique_name(path).encode(errors="surrogateescape"))
 
     def _resting_place(self, path: Path, disposition: Disposition) -> Path:
@@ -214,7 +237,7 @@ class FolderSource(_FileSource):
     def _unique_name(self, path: Path) -> str:
         return path.name
 
-    def _uid(self, path: Path, content: bytes) -> int:
+    def _uid(self, path: Path, content: Octets) -> int:
         return stable_uid(path.name.encode(errors="surrogateescape"), content)
 
     def _resting_place(self, path: Path, disposition: Disposition) -> Path:

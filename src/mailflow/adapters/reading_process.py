@@ -2,17 +2,24 @@
 
 Why a process: a regular expression that backtracks for minutes holds the interpreter; no exception and no signal
 handler gets through to it. A killed child costs one second for the next one to start, and one mail.
+Rule: a large mail is handed over as the descriptor of its file, so that neither process holds it.
 """
 
 import multiprocessing
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from multiprocessing import reduction
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
+from mailflow.adapters.spool import SpooledOctets
+from mailflow.core.message import Octets
 from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail
+from mailflow.reading import language
 from mailflow.reading.sender import Desk
 from mailflow.reading.understand import understand
 
@@ -23,6 +30,7 @@ ReadAt = Callable[[bytes, int | None, Desk, PartnerDirectory], Understood]
 
 def _child(connection: Connection, read: ReadAt, desk: Desk) -> None:
     partners = NO_PARTNERS
+    language.warm()
     connection.send("ready")
     while True:
         try:
@@ -33,10 +41,32 @@ def _child(connection: Connection, read: ReadAt, desk: Desk) -> None:
             partners = told
             continue
         content, size = told
-        try:
-            connection.send(read(content, size, desk, partners))
-        except Exception as error:  # noqa: BLE001 - the edge of the child: the parent raises it as PoisonMail
-            connection.send(f"{type(error).__name__}: {error}")
+        with _handed_over(connection, content) as octets:
+            try:
+                connection.send(read(octets[:], size, desk, partners))
+            except Exception as error:  # noqa: BLE001 - the edge of the child: the parent raises it as PoisonMail
+                connection.send(f"{type(error).__name__}: {error}")
+
+
+@contextmanager
+def _handed_over(connection: Connection, content: bytes | None) -> Iterator[Octets]:
+    """The mail of `_hand_over`, on the other side."""
+    if content is not None:
+        yield content
+        return
+    descriptor = reduction.recv_handle(connection)
+    try:
+        yield SpooledOctets(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _hand_over(connection: Connection, content: Octets, size: int | None) -> None:
+    if isinstance(content, SpooledOctets):
+        connection.send((None, size))
+        reduction.send_handle(connection, content.fileno(), 0)  # only Windows must know the other process
+    else:
+        connection.send((content, size))
 
 
 class ReadingProcess:
@@ -48,7 +78,7 @@ class ReadingProcess:
         self._connection: Connection | None = None
         self._told = NO_PARTNERS
 
-    def __call__(self, content: bytes, size: int | None, partners: PartnerDirectory = NO_PARTNERS) -> Understood:
+    def __call__(self, content: Octets, size: int | None, partners: PartnerDirectory = NO_PARTNERS) -> Understood:
         """The understood mail. The child is told of `partners` where they changed.
 
         Raises PoisonMail if it takes longer than the deadline or ends the child.
@@ -60,7 +90,7 @@ class ReadingProcess:
             if partners != self._told:
                 connection.send(partners)
                 self._told = partners
-            connection.send((content, size))
+            _hand_over(connection, content, size)
             if not connection.poll(self._deadline.total_seconds()):
                 self.close()
                 raise PoisonMail(f"reading it took longer than {self._deadline.total_seconds():g} s")

@@ -11,19 +11,21 @@ Why Core statements and not ORM objects: they cost half, and no attribute can be
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from mailflow.adapters.spool import spooled
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.ledger import Ledger
 from mailflow.adapters.sql.outbox import Outbox
 from mailflow.adapters.sql.session import SECRET
 from mailflow.adapters.sql.threads import Threads
 from mailflow.adapters.sql.views import Views
+from mailflow.core.message import Octets
 from mailflow.errors import StoreError
 
 
@@ -69,6 +71,13 @@ class SqlStore:
                 yield SqlUnit(connection)
         except OperationalError as error:
             raise StoreError(f"the database refused: {error.orig}") from error
+
+    @contextmanager
+    def opened(self, inbound_id: int) -> Iterator[Octets]:
+        with ExitStack() as spool:
+            with self.unit() as unit:
+                octets = spool.enter_context(spooled(unit.content(inbound_id)))
+            yield octets
 
     def key(self, name: str) -> bytes:
         with self.unit() as unit:

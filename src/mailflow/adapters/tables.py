@@ -42,12 +42,23 @@ def _one_of(column: str, states: type[InboundState] | type[OutboxState], name: s
 
 
 class RawRow(SQLModel, table=True):
-    """The bytes as they came, zlib-compressed, once a content."""
+    """The bytes as they came, the first MiB of them, zlib-compressed, once a content."""
 
     __tablename__ = "raw"
     sha256: str = Field(primary_key=True, max_length=64)
     size: int = Field(sa_type=BigInteger)
+    """Of all slices."""
     full_size: int | None = Field(default=None, sa_type=BigInteger)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class RawSliceRow(SQLModel, table=True):
+    """What of the bytes comes after the slice in `raw`; only large mails have rows here."""
+
+    __tablename__ = "raw_slice"
+    sha256: str = Field(foreign_key="raw.sha256", primary_key=True, max_length=64)
+    number: int = Field(primary_key=True)
+    """From 1."""
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 

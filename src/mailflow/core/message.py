@@ -5,11 +5,30 @@ Offsets are in characters of `InboundMessage.text`.
 Why offsets: trimming is a view; nothing of what a person wrote is ever deleted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Protocol
 
 from mailflow.core.partner import Partner
+
+SLICE = 1 << 20
+"""Octets of a large mail that are in memory at a time."""
+
+
+class Octets(Protocol):
+    """The octets of a mail: `bytes`, or of a large one what `slice` takes from a file, so that nobody holds it all."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, where: slice, /) -> bytes: ...
+    def find(self, octets: bytes, start: int, end: int, /) -> int: ...
+
+
+def slices(octets: Octets, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    """`octets` from `start` to `end`, SLICE by SLICE; nothing of an empty range."""
+    stop = len(octets) if end is None else end
+    return (octets[at : min(at + SLICE, stop)] for at in range(start, stop, SLICE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +44,7 @@ class MailRef:
 @dataclass(frozen=True, slots=True)
 class RawMessage:
     ref: MailRef
-    content: bytes
+    content: Octets
     internal_date: datetime | None = None
     size: int | None = None
     """Size on the server in octets, where it was larger than what was fetched; None: `content` is all of it."""
@@ -79,7 +98,7 @@ class Defect:
 @dataclass(frozen=True, slots=True)
 class InboundMessage:
     message_id: str
-    """Never empty: a mail without one gets `gen-<sha256 of its bytes>@mailflow.invalid`."""
+    """Never empty: a mail without one gets `gen-<sha256>@mailflow.invalid`, the same for each copy of it."""
     from_: Address | None
     reply_to: tuple[Address, ...]
     return_path: str | None

@@ -12,7 +12,7 @@ from typing import Protocol
 from mailflow.core.classification import Classification
 from mailflow.core.conversation import Candidate, Clues, Placement
 from mailflow.core.delivery import OutboxState
-from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, RawMessage, Sender
+from mailflow.core.message import Address, InboundMessage, MailRef, Octets, Origin, OutboundMessage, Sender
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.policy import Decision, History
 from mailflow.core.ports import Batch, Cursor, Disposition
@@ -34,8 +34,11 @@ class ClaimedMail:
     inbound_id: int
     attempts: int
     """This try included."""
-    raw: RawMessage
     sha256: str
+    content: bytes | None
+    """None for a mail too large to come along with fifty others: `Store.opened` gives it."""
+    size: int | None
+    """Size on the server in octets, where it was larger than what was fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,12 +303,17 @@ class Unit(Protocol):
     def story(self, thread_id: int) -> ThreadStory | None: ...
     def outbox(self, limit: int, state: OutboxState | None = None) -> list[OutboxView]: ...
     def quarantined(self, limit: int) -> list[QuarantineView]: ...
-    def raw(self, inbound_id: int) -> bytes | None: ...
     def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool: ...
 
 
 class Store(Protocol):
     def unit(self) -> AbstractContextManager[Unit]: ...
+    def opened(self, inbound_id: int) -> AbstractContextManager[Octets]:
+        """The mail as it came. Outside of any unit: a slow reader keeps nobody from the store.
+
+        Raises StoreError where there is no such mail.
+        """
+        ...
 
     def key(self, name: str) -> bytes:
         """A secret of 32 bytes that stays the same for the life of the store; made at the first call."""

@@ -8,63 +8,51 @@ Why the twin: software writes GBK under `gb2312` and windows-1252 under `iso-885
 """
 
 import binascii
+import codecs
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 _WIDER: dict[str, str] = {
-    "us-ascii": "cp1252",
     "ascii": "cp1252",
-    "ansi_x3.4-1968": "cp1252",
-    "iso-8859-1": "cp1252",
-    "latin1": "cp1252",
-    "latin-1": "cp1252",
     "iso8859-1": "cp1252",
-    "iso_8859-1": "cp1252",
-    "iso-8859-9": "cp1254",
-    "iso-8859-11": "cp874",
+    "iso8859-9": "cp1254",
+    "iso8859-11": "cp874",
     "tis-620": "cp874",
-    "windows-874": "cp874",
-    "iso-8859-8-i": "iso-8859-8",
-    "iso-8859-8-e": "iso-8859-8",
     "gb2312": "gb18030",
-    "gb_2312-80": "gb18030",
-    "x-gb2312": "gb18030",
     "gbk": "gb18030",
-    "x-gbk": "gb18030",
-    "cp936": "gb18030",
-    "windows-936": "gb18030",
     "big5": "big5hkscs",
-    "big-5": "big5hkscs",
-    "x-x-big5": "big5hkscs",
-    "cn-big5": "big5hkscs",
     "shift_jis": "cp932",
-    "shift-jis": "cp932",
-    "sjis": "cp932",
-    "x-sjis": "cp932",
-    "ms_kanji": "cp932",
+    "iso2022_jp": "iso2022_jp_ext",
+    "iso2022_jp_1": "iso2022_jp_ext",
+    "euc_kr": "cp949",
+}
+"""By the name that Python gives a codec."""
+_LABELS: dict[str, str] = {
+    "iso-8859-8-i": "iso8859-8",
+    "iso-8859-8-e": "iso8859-8",
+    "gb_2312-80": "gb2312",
+    "big-5": "big5",
+    "x-x-big5": "big5",
+    "cn-big5": "big5",
     "windows-31j": "cp932",
-    "iso-2022-jp": "iso2022_jp_ext",
-    "iso-2022-jp-1": "iso2022_jp_ext",
-    "iso-2022-jp-2": "iso2022_jp_2",
-    "cp50220": "iso2022_jp_ext",
-    "euc-kr": "cp949",
-    "ks_c_5601-1987": "cp949",
-    "ks_c_5601": "cp949",
-    "ksc5601": "cp949",
-    "ks_c_5601-1989": "cp949",
-    "unicode-1-1-utf-7": "utf-7",
+    "windows-874": "cp874",
+    "cp50220": "iso2022_jp",
+    "ks_c_5601-1989": "euc_kr",
+    "unicode": "utf-8",
     "unicode-1-1-utf-8": "utf-8",
     "utf8mb4": "utf-8",
-    "x-mac-roman": "mac_roman",
-    "macintosh": "mac_roman",
-    "x-mac-cyrillic": "mac_cyrillic",
+    "ansi": "cp1252",
+    "latin-9": "iso8859-15",
 }
-_CJK = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc-jp", "euc_jp", "gb2312", "big5"})
-_STATEFUL_ASCII = frozenset({"utf-7", "hz", "hz-gb-2312"})
+"""Labels that Python does not know."""
+_CODE_PAGE = re.compile(r"(?:x-)?(?:windows|win|cp|ms|ibm|x)[-_ ]?(\d{3,4})")
+_CJK = frozenset({"gb18030", "big5hkscs", "cp932", "cp949", "euc_jp"})
+_STATEFUL_ASCII = frozenset({"utf-7", "hz"})
 """Charsets whose text looks like ASCII until it is decoded."""
-_WIDE_UNITS = re.compile(r"utf-?(?:16|32)|ucs-?[24]")
+_WIDE_UNITS = re.compile(r"utf-?(?:16|32)")
 _REFUSED = frozenset(
-    {"idna", "punycode", "unicode_escape", "unicode-escape", "raw_unicode_escape", "undefined", "charmap"}
+    {"idna", "punycode", "unicode-escape", "unicode_escape", "raw-unicode-escape", "undefined", "charmap"}
 )
 """Python codecs that are not charsets: some are slow, all would rewrite honest text."""
 _UNSTORABLE = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
@@ -80,9 +68,22 @@ def clean(text: str) -> str:
 
 def decode(data: bytes, declared: str = "") -> str:
     """`data` as text under the rule above. `declared` is a charset label as found in a mail, or ''."""
-    label = declared.strip().strip("\"'").lower()
-    codec = _WIDER.get(label, label)
-    return clean(_decode(data, codec).removeprefix("\ufeff"))
+    return clean(_decode(data, _codec(declared) if declared else "").removeprefix("\ufeff"))
+
+
+@lru_cache(maxsize=256)
+def _codec(label: str) -> str:
+    """Python's name of the widest codec under this label; '' for a label that nobody knows."""
+    name = label.strip().strip("\"'").lower().removeprefix("charset=")
+    page = _CODE_PAGE.fullmatch(name)
+    for candidate in (name, _LABELS.get(name), f"cp{page[1]}" if page else None, name.removeprefix("x-")):
+        try:
+            known = codecs.lookup(candidate).name if isinstance(candidate, str) else ""
+        except (LookupError, ValueError):
+            continue
+        if known and known not in _REFUSED:
+            return _WIDER.get(known, known)
+    return ""
 
 
 def _decode(data: bytes, codec: str) -> str:
@@ -104,7 +105,7 @@ def _decode_ascii(data: bytes, codec: str) -> str:
         kind = "iso2022_kr" if b"\x1b$)C" in data else "iso2022_jp_2" if codec == "iso2022_jp_2" else "iso2022_jp_ext"
         return _strict(data, kind) or _iso_2022_jp_as_windows(data)
     if codec in _STATEFUL_ASCII:
-        return _strict(data, "hz" if codec.startswith("hz") else codec) or data.decode("ascii")
+        return _strict(data, codec) or data.decode("ascii")
     return data.decode("ascii")
 
 
@@ -114,8 +115,6 @@ def _is_accidental_utf8(text: str) -> bool:
 
 
 def _strict(data: bytes, codec: str) -> str | None:
-    if codec in _REFUSED:
-        return None
     try:
         return data.decode(codec)
     except (LookupError, UnicodeError, ValueError):
@@ -123,18 +122,26 @@ def _strict(data: bytes, codec: str) -> str | None:
 
 
 def _with_replacements(data: bytes, codec: str) -> str:
-    """The declared charset where it says something about most of `data`; else windows-1252, which is never wrong."""
-    if codec and codec not in _REFUSED and codec not in ("cp1252", "us-ascii"):
+    """The declared charset where it says something about most of `data`; else line by line."""
+    if codec not in ("", "utf-8", "cp1252"):
         try:
             text = data.decode(codec, "replace")
         except (LookupError, UnicodeError, ValueError):
             text = ""
         if text and text.count("\ufffd") * 8 <= len(text):
             return text
-    damaged = data.decode("utf-8", "replace")
-    if damaged.count("\ufffd") * 4 <= sum(char >= "\u0080" for char in damaged):
-        return damaged
-    return _strict(data, "cp1252") or data.decode("latin-1")
+    return "".join(map(_damaged_line, data.splitlines(keepends=True)))
+
+
+def _damaged_line(line: bytes) -> str:
+    """UTF-8 if that says something about most of the line, else windows-1252. Why by lines: servers append a footer
+    in another charset than the text has."""
+    if line.isascii():
+        return line.decode("ascii")
+    text = line.decode("utf-8", "replace")
+    if text.count("\ufffd") * 4 <= len(text) - len(text.encode("ascii", "ignore")):
+        return text
+    return _strict(line, "cp1252") or line.decode("latin-1")
 
 
 def _iso_2022_jp_as_windows(data: bytes) -> str:

@@ -10,10 +10,11 @@ doubles the price of a mail. Names are decoded here, because mail-parser drops c
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import Message
 from email.policy import Compat32
 from email.utils import parsedate_to_datetime
+from itertools import islice
 from urllib.parse import unquote_to_bytes
 
 from mailparser.dates import parse_mail_date
@@ -29,7 +30,6 @@ MAX_MIME_FIELD = 8_000
 MAX_FIELDS = 1_000
 MAX_ADDRESSES = 500
 _EMPTY_PARAMETERS = re.compile(r";(?:\s*;)+")
-_LINE_END = re.compile(r"\s*[\r\n]+\s*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -37,7 +37,8 @@ class CappedPolicy(Compat32):
     """compat32 whose fields are capped as they are read, and whose raw 8-bit values are text, not Header objects."""
 
     def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
-        name, value = super().header_source_parse(sourcelines)
+        name, _, rest = sourcelines[0].partition(":")
+        value = (rest.lstrip(" \t") + "".join(sourcelines[1:])).rstrip("\r\n")
         if name[:8].lower() == "content-":
             value = value[: 4 * MAX_MIME_FIELD]
             return name, (_EMPTY_PARAMETERS.sub(";", value) if ";" in value else value)[:MAX_MIME_FIELD]
@@ -56,20 +57,27 @@ def octets_as_text(value: str) -> str:
 
 def unfolded(value: str) -> str:
     """One line: a line end with its indentation is one space (RFC 5322, 2.2.3)."""
-    return _LINE_END.sub(" ", value).strip() if "\n" in value or "\r" in value else value.strip()
+    if "\n" not in value and "\r" not in value:
+        return value.strip()
+    return " ".join(filter(None, map(str.strip, value.replace("\r", "\n").split("\n"))))
 
 
 def raw_fields(message: Message) -> list[tuple[str, str]]:
-    """The fields of `message` in order, octets as text, encoded words not decoded; at most MAX_FIELDS."""
-    return [(clean(name), str(value)) for name, value in message.items()[:MAX_FIELDS]]
+    """The fields of `message` in order, unfolded, octets as text, encoded words not decoded; at most MAX_FIELDS."""
+    return [(name, unfolded(octets_as_text(value))) for name, value in islice(message.raw_items(), MAX_FIELDS)]
 
 
 def decoded(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """Raw fields for people to read."""
     return tuple(
-        (name, clean(unfolded(value)) if name.lower() in TRACE_FIELDS else decode_words(unfolded(value)))
+        (name, decode_words(value) if _is_encoded(value) and name.lower() not in TRACE_FIELDS else clean(value))
         for name, value in fields
     )
+
+
+def _is_encoded(value: str) -> bool:
+    """Whether `decode_words` may find more in it than `clean`: encoded words, or ISO-2022-JP as it is."""
+    return "=?" in value or "\x1b" in value
 
 
 TRACE_FIELDS = frozenset(
@@ -225,12 +233,35 @@ def _bare_ids(text: str) -> list[str]:
 _ISO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2})?(?:\.\d{1,6})?\s?(?:Z|[+-]\d{2}:?\d{2})?")
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_REGULAR_DATE = re.compile(
+    rf"(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?([0-9]{{1,2}}) ({'|'.join(_MONTHS)}) ((?:19|20)[0-9]{{2}})"
+    r" ([0-9]{2}):([0-9]{2}):([0-9]{2}) ([+-][0-9]{2})([0-5][0-9])(?: \([A-Z]{1,5}\))?"
+)
+
+
+def _regular_date(text: str) -> datetime | None:
+    """The moment of a date-time without any doubt (RFC 5322, 3.3), in UTC; None for every other one."""
+    found = _REGULAR_DATE.fullmatch(text)
+    if found is None:
+        return None
+    day, month, year, hour, minute, second, zone_hours, zone_minutes = found.groups()
+    offset = timedelta(minutes=60 * int(zone_hours[1:]) + int(zone_minutes))
+    try:
+        moment = datetime(
+            int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), int(second), tzinfo=UTC
+        )
+    except ValueError:
+        return None
+    return moment + offset if zone_hours[0] == "-" else moment - offset
+
+
 def date_time(value: str) -> datetime | None:
     """The moment that a Date field names, aware; None if it names none. No zone counts as UTC (RFC 5322, 4.3)."""
     text = unfolded(value)[:200]
     if not text:
         return None
-    moment = parse_mail_date(text).value or _lenient_date(text)
+    moment = _regular_date(text) or parse_mail_date(text).value or _lenient_date(text)
     if moment is None:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

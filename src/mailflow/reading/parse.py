@@ -12,7 +12,7 @@ from email.message import Message
 
 from mailflow.core.message import Address, Defect, InboundMessage
 from mailflow.reading import headers, language, new_text
-from mailflow.reading.body import read_body
+from mailflow.reading.body import Body, read_body
 from mailflow.reading.charset import decode_words
 from mailflow.reading.mime_tree import MAX_SIZE, mime_tree
 
@@ -32,7 +32,7 @@ def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
     fields = headers.raw_fields(tree)
     raw = headers.by_name(fields)
     body = read_body(tree)
-    subject = decode_words(headers.unfolded(raw.get("subject", [""])[0]))
+    subject = decode_words(raw.get("subject", [""])[0])
     parts = new_text.split(body.text, body.quoted, is_forward=_FORWARD_PREFIX.match(subject) is not None)
     content_text = "\n".join(body.text[span.start : span.end] for span in parts.content)
     from_, sender_defects = _sender(raw)
@@ -41,7 +41,7 @@ def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
     if not ids:
         defects.append(Defect("no_message_id", "The mail has no Message-ID; one was made from its bytes."))
     return InboundMessage(
-        message_id=ids[0] if ids else f"gen-{hashlib.sha256(content).hexdigest()}@mailflow.invalid",
+        message_id=ids[0] if ids else _made_id(content, raw, body),
         from_=from_,
         reply_to=headers.addresses(raw.get("reply-to", ())),
         return_path=headers.return_path(raw.get("return-path", ())),
@@ -59,6 +59,22 @@ def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
         headers=headers.decoded(fields),
         defects=_all_defects(content, size, tree, [*defects, *sender_defects, *date_defects, *body.defects]),
     )
+
+
+_IDENTITY = ("from", "to", "cc", "date", "subject")
+
+
+def _made_id(content: bytes, raw: dict[str, list[str]], body: Body) -> str:
+    """What names a mail without a Message-ID: its bytes, or where it has a Date, what no relay changes.
+
+    Why: the same mail to two of our addresses comes twice, with other trace fields. Without a Date there is nothing that
+    tells a second copy from a second mail of the same words, so only the same bytes are the same mail.
+    """
+    said = [content]
+    if "date" in raw:
+        fields = (value for name in _IDENTITY for value in (name, *raw.get(name, ())))
+        said = [one.encode("utf-8", "surrogatepass") for one in (*fields, body.text, *(file.sha256 for file in body.attachments))]
+    return f"gen-{hashlib.sha256(b'|'.join(said)).hexdigest()}@mailflow.invalid"
 
 
 def _sender(raw: dict[str, list[str]]) -> tuple[Address | None, list[Defect]]:

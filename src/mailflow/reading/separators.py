@@ -1,135 +1,20 @@
-"""The lines that mail clients put between an answer and what it answers, and around signatures, in eighteen languages.
+"""The lines that mail clients and ticket systems put between an answer and what it answers, in some thirty languages.
 
-mail-parser-reply's tables (attributions, closings, `Sent from`, disclaimers) are the base; the tables here add what it
-lacks. Why its tables and not its parser: that is quadratic (16 KB of blank lines take two minutes) and rewrites the
-text, while we need offsets. Each pattern is tried on one short candidate only, so a mail costs what it is long.
+Markers      `-----Original Message-----`, `Begin forwarded message:`, `##- Please type your reply above this line -##`
+Header block `From: ... Sent: ... To: ... Subject: ...`, over several lines or in one
+
+(Attributions, `On Monday, Ann wrote:`, are in `attributions`.) Each pattern is tried on one line only, so a mail costs
+what it is long.
 """
 
 import re
+from collections.abc import Sequence
 from enum import Enum
 
-from mailparser_reply.constants import MAIL_LANGUAGES
+from mailflow.reading.phrases import lower
 
-ATTRIBUTION_ENDS = (":", "：", "-", ";")
-MAX_CANDIDATE = 320
-"""Characters of an attribution, over at most MAX_ATTRIBUTION_LINES lines."""
-MAX_ATTRIBUTION_LINES = 4
-
-# ---- attributions: `On Monday, 6 May 2024, Ann wrote:` ------------------------------------------------------
-
-_WROTE = (
-    r"wrote|writes|sent|said|schrieb(?:en)?|a \u00e9crit|a ecrit|\u00e9crit|escribi\u00f3|escribio|"
-    r"escreveu|ha scritto|scrive|schreef|"
-    r"geschreven|napisa\u0142(?:a|\(a\))?|pisze|nades\u0142a\u0142|skrev|kirjoitti|napsal(?:a|\(a\))?|"
-    r"yazd\u0131|\u015funu yazd\u0131|"
-    r"написал(?:а|\(а\))?|пишет|писал(?:а|\(а\))?|írta|a scris|έγραψε|написав|"
-    r"写道|寫道|のメール|さんは書きました|님이 작성|작성하였습니다|님께서 작성|님 작성|쓴 글|כתב|كتب"
-)
-_VERB = re.compile(rf"(?:\b|(?<=[^\x00-\x7f])|(?<=>))(?:{_WROTE})[^:：]{{0,90}}[:：]\s*$", re.IGNORECASE)
-_VERB_IN_RULE = re.compile(rf"^[-_=*]{{2,}}.{{2,200}}\b(?:{_WROTE})\s*:?\s*[-_=*]{{2,}}\s*$", re.IGNORECASE)
-_STARTER = re.compile(
-    r"^(?:on|am|at|le|el|em|a|il|in data|op|w dniu|dnia|den|p\u00e5|dne|d\u0148a|\u043e\u0442|в|de|från|"
-    r"fra|von|from|van|ti|to|ma|ke|pe|la|su|"
-    r"mon|tue|wed|thu|fri|sat|sun|man|tir|ons|tor|fre|l\u00f8r|s\u00f8n|m\u00e5n|tis|l\u00f6r|s\u00f6n|"
-    r"lun|mar|mer|jeu|ven|sam|dim|\d)",
-    re.IGNORECASE,
-)
-_DATE = re.compile(
-    r"\b(?:19|20)\d\d\b|\b\d{1,2}[:.h]\d{2}\b|\b\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[年년]|"
-    r"\b\d{1,2}\.? (?:jan|feb|m[aä]r|apr|ma[yij]|jun|jul|aug|sep|o[ck]t|nov|de[cz])|"
-    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]* \d{1,2}\b",
-    re.IGNORECASE,
-)
-_ANGLE_ADDRESS = re.compile(r"<[^<>\s]+@[^<>\s]+>|\[mailto:|\([^()\s]+@[^()\s]+\)|\S+@\S+\.\w+")
-_LIBRARY_ATTRIBUTIONS = tuple(
-    re.compile(table["wrote_header"].removesuffix("$") + r"\s*$", re.IGNORECASE | re.DOTALL)
-    for table in MAIL_LANGUAGES.values()
-    if "wrote_header" in table
-)
-_INLINE_ATTRIBUTION = re.compile(
-    r"(?<=[.!?)]\s)(?:On\s(?=[^\n]{0,60}\d)|Am\s(?=[^\n]{0,60}\d)|Le\s(?=[^\n]{0,60}\d)|"
-    r"El\s(?=[^\n]{0,60}\d))[^\n]{8,200}?"
-    r"\b(?:wrote|schrieb|a \u00e9crit|escribi\u00f3)[^\n:]{0,60}:\s*$",
-)
-
-
-def is_attribution(candidate: str, *, before_quote: bool, is_one_line: bool) -> bool:
-    """Whether `candidate` (one to four lines joined) introduces a quote. `before_quote`: a quoted line follows."""
-    if len(candidate) > MAX_CANDIDATE or not candidate.rstrip().endswith(ATTRIBUTION_ENDS):
-        return False
-    if _VERB_IN_RULE.match(candidate):
-        return True
-    has_date = _DATE.search(candidate) is not None
-    has_address = _ANGLE_ADDRESS.search(candidate) is not None
-    says_wrote = _VERB.search(candidate) is not None
-    if has_date and has_address and (is_one_line or says_wrote) and candidate.rstrip()[-1] in ":：":
-        return is_one_line or _STARTER.match(candidate) is not None
-    if says_wrote and has_date and _STARTER.match(candidate):
-        return True
-    if says_wrote and is_one_line and (has_address or before_quote):
-        return True
-    if before_quote and has_date and is_one_line and candidate.rstrip()[-1] in ":：":
-        return True
-    return any(pattern.match(candidate) for pattern in _LIBRARY_ATTRIBUTIONS)
-
-
-def inline_attribution(line: str) -> int | None:
-    """Where in `line` an attribution begins that a client glued to the answer's last sentence."""
-    found = _INLINE_ATTRIBUTION.search(line) if len(line) <= 1000 else None
-    return found.start() if found else None
-
-
-# ---- marker lines -------------------------------------------------------------------------------------------
-
-_ORIGINAL = (
-    r"original message|original e-?mail|original appointment|reply message|ursprüngliche nachricht|"
-    r"urspruengliche nachricht|"
-    r"originalnachricht|original-nachricht|message d'origine|message original|mensaje original|"
-    r"mensagem original|messaggio originale|"
-    r"oorspronkelijk bericht|originele bericht|oprindelig meddelelse|original meddelelse|"
-    r"opprinnelig melding|originalmeddelande|"
-    r"ursprungligt meddelande|alkuperäinen viesti|wiadomość oryginalna|oryginalna wiadomość|"
-    r"původní zpráva|původní e-mail|"
-    r"orijinal mesaj|özgün ileti|исходное сообщение|оригинальное сообщение|元のメッセージ|原始邮件|"
-    r"原始郵件|원본 메시지|원본 메일|eredeti üzenet"
-)
-_FORWARDED = (
-    r"forwarded message|forwarded by .{1,60}|forwarded mail|forwarded letter|original message forwarded|"
-    r"weitergeleitete nachricht|"
-    r"weitergeleitete e-mail|message transféré|message transmis|message réexpédié|mensaje reenviado|"
-    r"mensagem encaminhada|mensagem reencaminhada|"
-    r"messaggio inoltrato|doorgestuurd bericht|videresendt meddelelse|videresendt melding|"
-    r"vidarebefordrat meddelande|"
-    r"välitetty viesti|wiadomość przekazana|przekazana wiadomość|přeposlaná zpráva|iletilmiş mesaj|"
-    r"yönlendirilen ileti|"
-    r"пересылаемое сообщение|перенаправленное сообщение|пересланное сообщение|"
-    r"転送メッセージ|转发邮件|轉寄郵件|转发的邮件|전달된 메시지"
-)
-_BEGIN_FORWARD = (
-    r"begin forwarded message|anfang der weitergeleiteten (?:nachricht|e-?mail)|"
-    r"début du message (?:réexpédié|transféré)|"
-    r"inicio del mensaje reenviado|início da mensagem (?:encaminhada|reencaminhada)|inizio messaggio inoltrato|"
-    r"begin doorgestuurd bericht|start på videresendt (?:besked|melding)|vidarebefordrat brev|"
-    r"転送されたメッセージ|以下是转发的邮件|下面是被转发的邮件|"
-    r"начало переадресованного сообщения|전달된 메시지"
-)
-_REPLY_ABOVE = (
-    r"(?:please )?(?:type|write|enter|add) your (?:reply|response|message|answer) above|reply above this line|"
-    r"(?:write|respond|answer) above this line|do not (?:write|reply|type) below this line|"
-    r"bitte (?:antworten sie|schreiben sie ihre antwort) (?:über|oberhalb)|répondre au-dessus de cette ligne|"
-    r"responda por encima de esta línea|previous replies\W*$"
-)
-_MARKER = re.compile(
-    rf"^[\s>]*(?:[-_=*#~+.]{{1,}}\s*)?"
-    rf"(?:(?P<original>{_ORIGINAL})|(?P<forwarded>{_FORWARDED})|(?P<begin>{_BEGIN_FORWARD}))"
-    rf"\s*(?P<tail>[-_=*#~+.:]*)\s*$",
-    re.IGNORECASE,
-)
-_ABOVE = re.compile(rf"^[\s>]*[-_=*#~+.\[(]*\s*(?:{_REPLY_ABOVE})", re.IGNORECASE)
-
-
-_ABOVE_WORDS = ("repl", "above", "below", "oberhalb", "über ", "dessus", "encima")
-_FENCES = frozenset("-_=*#~+.:：[(")
+MAX_MARKER = 120
+"""Characters of a marker line."""
 
 
 class Marker(Enum):
@@ -138,167 +23,208 @@ class Marker(Enum):
     REPLY_ABOVE = "reply above"
 
 
+ORIGINAL: dict[str, str] = {
+    "en": r"original (?:message|e-?mail|appointment)|reply message|original message processed by david.{0,60}",
+    "de": r"urspr(?:ü|ue)ngliche (?:nachricht|mitteilung|e-?mail)|original-?nachricht|antwort nachricht",
+    "nl": "oorspronkelijk bericht|origineel bericht|originele bericht",
+    "fr": "message d['’]origine|message original|message initial",
+    "es, ca, gl": "mensaje original|missatge original|mensaxe orixinal",
+    "pt, it, ro": "mensagem original|messaggio originale|mesaj(?:ul)? original",
+    "da, no": "oprindelig (?:meddelelse|besked|mail)|opprinnelig (?:melding|e-?post)|original meddelelse",
+    "sv": "originalmeddelande|ursprungligt meddelande|ursprungligt mejl",
+    "fi, et": "alkuperäinen viesti.{0,12}|algne kiri",
+    "pl": "wiadomość oryginalna|oryginalna wiadomość|treść oryginalnej wiadomości",
+    "cs, sk, sl, hr": "původní (?:zpráva|e-?mail)|pôvodná správa.{0,22}|izvirno sporočilo|izvorna poruka",
+    "hu": "eredeti üzenet|eredeti levél",
+    "el, bg": "αρχικό μήνυμα|оригинално писмо",
+    "ru, uk": "исходное сообщение|оригинальное сообщение|початкове повідомлення|оригінал повідомлення",
+    "tr": "orijinal (?:mesaj|ileti)|özgün ileti|asıl mesaj",
+    "he, ar": "הודעה מקורית|الرسالة الأصلي.?ة",
+    "vi, id": "thư gốc|pesan asli",
+    "ja, zh, ko": "元のメッセージ|原始(?:邮件|郵件|消息)|回复的原邮件|邮件原件|원본 ?(?:메시지|메일)",
+}
+FORWARDED: dict[str, str] = {
+    "en": r"forwarded (?:message|mail|letter|by .{1,60})|original message forwarded",
+    "de": "weitergeleitete (?:nachricht|e-?mail)",
+    "nl": "doorgestuurd bericht",
+    "fr": "message (?:transféré|transmis|réexpédié)",
+    "es, ca, gl": "mensaje reenviado|missatge reenviat|mensaxe reenviada",
+    "pt, it, ro": "mensagem (?:re)?encaminhada|messaggio inoltrato|mesaj redirecționat",
+    "da, no": "videresendt (?:meddelelse|besked|melding)|vidaresend melding",
+    "sv": "vidarebefordrat (?:meddelande|mejl)",
+    "fi, et": "välitetty viesti.{0,12}|edelleenlähetetty viesti|edastatud kiri",
+    "pl": "wiadomość przekazana|przekazana wiadomość|treść przekazanej wiadomości",
+    "cs, sk, sl, hr": "přeposlaná zpráva|preposlaná správa.{0,24}|posredovano sporočilo|proslijeđena poruka",
+    "hu": "továbbított (?:üzenet|levél)",
+    "ru, uk": r"(?:пересылаемое|перенаправленное|пересланное) сообщение|(?:перенаправлене|переслане) повідомлення",
+    "tr": "iletilmiş (?:mesaj|ileti)|iletilen ileti|yönlendirilen ileti",
+    "ja, zh, ko": "転送メッセージ|转发(?:邮件|的邮件|的消息)|轉寄郵件|전달된 메시지",
+}
+BEGIN_FORWARD: dict[str, str] = {
+    "en": "begin forwarded message",
+    "de": "anfang der weitergeleiteten (?:nachricht|e-?mail)",
+    "nl": "begin doorgestuurd bericht",
+    "fr": "début du message (?:réexpédié|transféré)",
+    "es": "inicio del mensaje reenviado",
+    "pt, it, ro": "início da mensagem (?:re)?encaminhada|inizio messaggio inoltrato|începe mesajul redirecționat",
+    "da, no, sv": "start på videresendt (?:besked|melding)|vidarebefordrat brev",
+    "fi": "välitetty viesti alkaa",
+    "pl": "początek przekazywanej wiadomości",
+    "cs, sk, hr": "začátek přeposílané zprávy|začiatok preposlanej správy|započni proslijeđenu poruku",
+    "hu": "továbbított levél kezdete",
+    "ru, uk": "начало переадресованного сообщения|початок листа, що пересилається",
+    "tr": "ileti başlangıcı",
+    "ja, zh": "転送されたメッセージ|以下是转发的邮件|下面是被转发的邮件",
+}
+ABOVE: dict[str, str] = {
+    "en": "above this line|above the line|below this line|previous replies",
+    "de": "oberhalb dieser|über dieser zeile|über dieser linie|über diese zeile",
+    "nl": "boven deze lijn|boven deze regel",
+    "fr": "au-dessus de cette ligne|au dessus de cette ligne",
+    "es": "encima de esta línea|arriba de esta línea",
+    "pt": "acima desta linha|acima dessa linha",
+    "it": "sopra questa riga|sopra questa linea",
+    "da, no": "over denne linje|ovenfor denne linje",
+    "sv": "ovanför denna rad|ovanför den här raden|ovanför denna linje",
+    "fi": "tämän rivin yläpuolel",
+    "pl": "powyżej tej linii|nad tą linią",
+    "cs, sk": "nad tento řádek|nad tímto řádkem|nad tento riadok|nad týmto riadkom",
+    "hu": "e sor fölé|a vonal fölé",
+    "ru, uk": "выше этой строки|выше этой линии|вище цього рядка",
+    "tr": "bu satırın üst",
+    "ja, zh, ko": "この行より上|この線より上|此行上方|此线上方|這條線上方|이 줄 위",
+}
+"""Where a ticket system wants the answer: with a fence around it, or with a word for answering before it."""
+ANSWER = (
+    "repl resp answ type writ ente add do n don' plea prev antw bitt schr répo répl écri veui svar skri besv vast kirj "
+    "odpo pros odpi отве відп пожа yanı lütf ceva bu s vála kérj e so risp scri reag geli por escr "
+    "返信 この 请在 請在 回复 回覆 이 줄 답장"
+)
+"""How the words begin that ask for an answer, in four letters."""
+_ANSWER_STARTS = frozenset({word[:4].strip() for word in re.findall(r"do n|bu s|e so|이 줄|\S+", ANSWER)})
+
+
+def _words(table: dict[str, str]) -> str:
+    return "|".join(table.values())
+
+
+_FENCE = "-_=*#~+."
+_MARKER = re.compile(
+    rf"^[\s>*]*(?P<head>[{_FENCE}\[]*)\s*"
+    rf"(?:(?P<original>{_words(ORIGINAL)})|(?P<forwarded>{_words(FORWARDED)})|(?P<begin>{_words(BEGIN_FORWARD)}))"
+    rf"\s*(?P<tail>[{_FENCE}:：]*)\s*$"
+)
+_GLUED = re.compile(
+    rf"(?<!-)-{{3,}}+\s?(?:(?P<original>{_words(ORIGINAL)})|(?P<forwarded>{_words(FORWARDED)}))\s?-{{3,}}"
+)
+_ABOVE_WORDS = tuple(word for words in ABOVE.values() for word in words.split("|"))
+
+
 def marker(line: str) -> Marker | None:
     """What a separator line of a client or of a ticket system says; None for any other line."""
-    bare = line[:121].strip(" \t>").lower()
-    if len(line) > 120 or not (
-        bare[:1] in _FENCES or bare[-1:] in _FENCES or any(word in bare for word in _ABOVE_WORDS)
-    ):
+    if len(line) > MAX_MARKER:
         return None
-    found = _MARKER.match(line)
+    lowered = lower(line)
+    found = _MARKER.match(lowered)
     if found:
-        is_fenced = bare[:1] in "-_=*#~+" or bool(found["tail"].strip(":."))
+        head, tail = found["head"].strip("."), found["tail"].strip(".:：")
+        is_fenced = (bool(head) and bool(tail)) or len(head) >= 3 or len(tail) >= 3 or "david" in lowered
         if found["original"]:
             return Marker.ORIGINAL if is_fenced else None
-        if is_fenced or bare.endswith((":", "：")):
+        if is_fenced or found["tail"].endswith((":", "：")):
             return Marker.FORWARDED
-    return Marker.REPLY_ABOVE if _ABOVE.match(line) else None
+    return Marker.REPLY_ABOVE if asks_for_answer(lowered) and any(map(lowered.__contains__, _ABOVE_WORDS)) else None
 
 
-# ---- header blocks: `From: ... Sent: ... To: ... Subject: ...` ----------------------------------------------
+def asks_for_answer(line: str) -> bool:
+    """Whether `line` begins as the line of a ticket system may that wants the answer above it."""
+    head = line.lstrip(" \t>")[:4]
+    return head[:1] in _FENCE or head.lower().strip() in _ANSWER_STARTS or head[:2] in _ANSWER_STARTS
 
-_LABELS: dict[str, str] = {
+
+def glued_marker(line: str) -> tuple[int, Marker] | None:
+    """A marker inside `line`, where a client lost the line ends: where it begins, and which."""
+    found = _GLUED.search(lower(line)) if "---" in line else None
+    if found is None:
+        return None
+    return found.start(), Marker.ORIGINAL if found["original"] else Marker.FORWARDED
+
+
+RULE = re.compile(r"^(?:[-_=*~#+]{5,}|[\u2500-\u2501\u2012-\u2015_ー=＝]{3,}|(?:[-=*~] ){4,}[-=*~]?)$")
+"""A horizontal line, as clients put above a header block and people above a signature; without white space around."""
+
+# ---- header blocks ------------------------------------------------------------------------------------------
+
+LABELS: dict[str, str] = {
     "from": (
-        r"from|von|de|da|van|från|fra|od|от|lähettäjä|kimden|gönderen|feladó|expéditeur|remitente|差出人|"
-        r"送信者|发件人|寄件者|寄件人|보낸 ?사람|od koho"
+        "from|von|van|de|da|from|fra|från|od|odosielateľ|expéditeur|remitente|mittente|nadawca|lähettäjä|saatja|šalje|"
+        "feladó|expeditor|expeditorul|de la|kimden|gönderen|от|от кого|отправитель|від|від кого|מאת|من|"
+        "差出人|送信者|发件人|寄件者|寄件人|보낸 사람|보낸사람"
+    ),
+    "sent": (
+        "sent|gesendet|verzonden|envoyé|envoyé le|enviado|enviado el|enviada em|enviado em|inviato|skickat|sendt|"
+        "wysłano|data wysłania|odesláno|odoslané|elküldve|trimis|lähetetty|gönderildi|gönderilen|gönderme tarihi|"
+        "отправлено|відправлено|נשלח|تم الإرسال|送信日時|发送时间|寄件日期|傳送時間|보낸 날짜|보낸날짜"
     ),
     "date": (
-        r"sent|date|gesendet|datum|envoyé|envoyé le|fecha|enviado|enviado el|enviada em|enviado em|data|"
-        r"inviato|verzonden|skickat|sendt|dato|"
-        r"wysłano|data wysłania|odesláno|отправлено|дата|lähetetty|päivämäärä|gönderildi|tarih|送信日時|日付|"
-        r"日時|发送时间|日期|寄件日期|보낸 ?날짜|날짜"
+        "date|message du|datum|dátum|dato|data|dată|fecha|päivämäärä|päiväys|tarih|дата|תאריך|التاريخ|"
+        "日付|日時|日期|时间|날짜"
     ),
     "to": (
-        r"to|an|à|a|para|aan|till|til|do|komu|кому|vastaanottaja|kime|pro|destinataire|destinatario|"
-        r"宛先|收件人|收件者|받는 ?사람"
+        "to|an|aan|à|a|pour|para|destinataire|destinatario|destinatarul|către|till|til|do|komu|pre|pro|prima|címzett|"
+        "vastaanottaja|kime|adresat|кому|אל|إلى|宛先|收件人|收件者|받는 사람|받는사람"
     ),
-    "cc": r"cc|kopie|kopi|kopia|copie|copia|dw|копия|kopio|bilgi|抄送|副本|참조|bcc",
     "subject": (
-        r"subject|betreff|objet|asunto|assunto|oggetto|onderwerp|ämne|emne|temat|předmět|тема|aihe|konu|"
-        r"件名|主题|主旨|제목"
+        "subject|betreff|onderwerp|objet|sujet|asunto|assunto|oggetto|ogg|ämne|emne|temat|předmět|predmet|naslov|tárgy|"
+        "subiect|subiectul|aihe|konu|тема|נושא|الموضوع|件名|主题|主題|主旨|제목"
+    ),
+    "other": (
+        "cc|bcc|kopie|kopi|kopia|kópia|kopio|copie|copie à|copia|dw|udw|másolat|másolatot kap|копия|копія|bilgi|抄送|"
+        "副本|참조|reply-to|antwort an|répondre à|responder a|rispondi a|antwoord aan|svar til|svara till|organization|"
+        "organisation|organización|importance|priority|priorität|wichtigkeit|attachments|anlagen|bijlagen|"
+        "pièces jointes"
     ),
 }
-_LABEL = re.compile(
-    r"^[\s>*_|]{0,8}(?:"
-    + "|".join(f"(?P<{kind}>{words})" for kind, words in _LABELS.items())
-    + r")\s{0,2}[*_]{0,3}\s?[:：][*_]{0,3}",
-    re.IGNORECASE,
-)
+"""What names a header field, by what it holds; `sent` beside `date`, since people seldom write it."""
+_KINDS = {word: kind for kind, words in LABELS.items() for word in words.split("|")}
+_LABEL_SIGNS = " \t>*_|\xa0"
+MAX_LABEL = 24
+_MORE_LABELS = re.compile(r"(?:(?<=\s)|(?<=\*))([^\W\d]{1,12})\s?:")
+_HOUR = re.compile(r"\d[:.]\d\d")
+MAX_BLOCK = 12
+"""Lines of a header block."""
 
 
 def header_label(line: str) -> str | None:
-    """The kind of header field (`from`, `date`, `to`, `cc`, `subject`) that `line` shows; None if it shows none."""
-    head = line[:60]
-    found = _LABEL.match(head) if ":" in head or "：" in head else None
-    return found.lastgroup if found else None
+    """The kind of header field (`from`, `sent`, `date`, `to`, `subject`, `other`) that `line` shows; None if none."""
+    label, colon, _ = line[: MAX_LABEL + 16].replace("：", ":", 1).partition(":")
+    return _KINDS.get(lower(label.strip(_LABEL_SIGNS))) if colon and len(label) <= MAX_LABEL else None
 
 
-RULE = re.compile(r"^\s*(?:[-_=*~]{5,}|[\u2500-\u2501\u2014]{3,})\s*$")
-"""A horizontal line, as clients put above a header block."""
+def header_block(lines: Sequence[str], number: int) -> int:
+    """How many of `lines` the header block at `number` takes; 0 if none is there.
 
-# ---- signatures, greetings, disclaimers ---------------------------------------------------------------------
-
-
-def _library_table(key: str) -> list[str]:
-    listed: list[str] = []
-    for table in MAIL_LANGUAGES.values():
-        value = table.get(key, [])
-        listed += [value] if isinstance(value, str) else value
-    return [pattern.rstrip(",，") for pattern in listed if pattern and pattern != r"/\w+"]
-
-
-_CLOSINGS = (
-    r"(?:with )?(?:best|kind|kindest|warm|warmest|many)?\s?regards|(?:best|warm) wishes|best|cheers|"
-    r"thanks(?: (?:and|&) (?:best |kind )?regards| again| in advance)?|"
-    r"thank you(?: (?:in advance|again|very much|and (?:best|kind) regards))?|many thanks|thx|"
-    r"yours (?:sincerely|faithfully|truly)|sincerely(?: yours)?|"
-    r"respectfully|take care|all the best|rgds|br|kr|mit freundlichen gr(?:ü|ue)(?:ß|ss)en|"
-    r"freundliche gr(?:ü|ue)(?:ß|ss)e|mfg|vg|lg|"
-    r"(?:mit )?(?:besten|lieben|herzlichen|vielen)? ?gr(?:ü|ue)(?:ß|ss)(?:e|en)?|(?:viele|beste|liebe|"
-    r"herzliche|schöne) gr(?:ü|ue)(?:ß|ss)e|danke(?: und .{3,40})?|vielen dank(?: .{3,40})?|"
-    r"(?:bien )?cordialement|bien à vous|(?:meilleures|sincères) salutations|salutations|"
-    r"merci(?: d'avance| beaucoup)?|"
-    r"(?:un )?(?:cordial )?saludos?(?: cordiales)?|atentamente|atte|cordialmente|(?:muchas )?gracias|"
-    r"atenciosamente|cumprimentos|(?:com os )?melhores cumprimentos|abraços?|obrigad[oa]|att|"
-    r"(?:cordiali|distinti) saluti|saluti|grazie(?: mille)?|met vriendelijke groet(?:en)?|mvg|groet(?:en|"
-    r"jes)?|hartelijke groet(?:en)?|"
-    r"med venlig(?:e)? hils(?:en|ner)|venlig hilsen|hilsen|mvh|vennlig hilsen|med vennlig hilsen|"
-    r"med vänlig(?:a)? hälsning(?:ar)?|vänliga hälsningar|hälsningar|ystävällisin terveisin|terveisin|"
-    r"yst\.? terv\.?|"
-    r"z poważaniem|pozdrawiam|pozdrowienia|s pozdravem|s pozdravom|с уважением|спасибо|saygılarımla|"
-    r"iyi çalışmalar|"
-    r"よろしくお願い(?:いた|致)?します|以上|敬具|此致|敬礼|谢谢|祝好|감사합니다"
-)
-_LIBRARY_CLOSINGS = "|".join(_library_table("signatures"))
-CLOSING = re.compile(
-    rf"^\s*(?:{_CLOSINGS}|{_LIBRARY_CLOSINGS})\s*[,.!，。、;:)~\-]*"
-    rf"(?:\s*(?-i:[A-Z\u00c0-\u00de])[\w'.-]{{1,20}}){{0,3}}\s*[,.!]?\s*$",
-    re.IGNORECASE,
-)
-"""A line that closes a letter, alone or with the name behind it."""
-
-_SENT_FROM = (
-    r"sent (?:from|with|via|by|using) (?:my |the |a )?|get outlook for|gesendet (?:von|mit|über)|"
-    r"von meinem .{2,30} gesendet|diese nachricht wurde von meinem|"
-    r"envoyé (?:de|depuis|à partir|via|avec)|télécharger outlook|obtenez outlook|enviado (?:desde|do|de|"
-    r"a partir|via|pelo)|obtener outlook|obter o outlook|"
-    r"inviato (?:da|dal|con)|ottieni outlook|verzonden (?:vanaf|met|via|vanuit)|verstuurd vanaf|"
-    r"outlook voor|skickat från|skickat med|"
-    r"sendt fra|hent outlook|lähetetty (?:minun )?|hanki outlook|wysłan[eoy] z|pobierz|odesláno z|"
-    r"iphone'umdan gönderildi|отправлено (?:с|из)|"
-    r"iphoneから送信|から送信|发自我的|發自我的|从我的.{1,20}发送|나의 .{1,20}에서 보냄|내 .{1,20}에서 보냄"
-)
-_LIBRARY_SENT_FROM = "|".join(_library_table("sent_from"))
-SENT_FROM = re.compile(
-    rf"^\s*[-_*~\[(]*\s*(?:{_SENT_FROM}|{_LIBRARY_SENT_FROM})\s?[^,;?!]{{0,60}}"
-    rf"(?:, (?:please|excuse|pardon|sorry|powered).{{0,60}})?!?\s*$",
-    re.IGNORECASE,
-)
-"""`Sent from my phone`, which no person wrote."""
-
-SIGNATURE_DASHES = re.compile(r"^\s?(?:--|—|–|__)\s?$")
-"""The signature separator (RFC 3676, 4.3), with and without its space."""
-NAME_DASH = re.compile(r"^\s*[-–—~/]{1,2}\s?[A-Z\u00c0-\u00de][\w.'-]*(?:\s[A-Z\u00c0-\u00de][\w.'-]*){0,2}\s*$")
-"""`- Ann`, `/Ann`, `-Ann Lee` as the last line."""
-BULLET = re.compile(r"^\s*[-–—*•]\s")
-SHORT_RULE = re.compile(r"^\s*-{3,4}\s*$")
-POSTSCRIPT = re.compile(r"^\s*p\.?\s?s\.?\s?[:.,\-]", re.IGNORECASE)
-
-_GREETINGS = (
-    r"hi|hello|hey|dear|good (?:morning|afternoon|evening|day)|greetings|to whom it may concern|hallo|"
-    r"guten (?:tag|morgen|abend)|"
-    r"sehr geehrte[rs]?|liebe[rs]?|moin|servus|grüezi|bonjour|bonsoir|cher|chère|chers|madame|monsieur|"
-    r"hola|buen(?:os|as)? (?:días|tardes|noches)|estimad[oa]s?|"
-    r"olá|ola|bom dia|boa (?:tarde|noite)|prezad[oa]s?|car[oiae]|buongiorno|buonasera|ciao|salve|gentile|"
-    r"gentili|spett\.?le|beste|geachte|goedemorgen|goedemiddag|"
-    r"hej|hei|kære|kjære|god (?:dag|morgen|morgon)|dzień dobry|witam|szanown[aiy]\S*|cześć|dobrý den|"
-    r"vážen[íýá]\S*|здравствуйте|добрый день|уважаем\S+|merhaba|sayın|"
-    r"お世話になっております|お疲れ様です|您好|你好|尊敬的|안녕하세요"
-)
-GREETING = re.compile(
-    rf"^\s*(?:{_GREETINGS})(?![\w'])(?:(?:\s+[^\s.?!:;,]+){{0,5}}\s*[,:，、：]|(?:\s+[^\s.?!:;,]+){{0,3}}\s*[.!。！-]?)\s*$",
-    re.IGNORECASE,
-)
-"""A line that is a greeting and nothing else: few words, or a comma behind them."""
-
-_DISCLAIMERS = (
-    r"confidentiality (?:notice|note)|disclaimer\b|(?:legal|privacy) notice|caution: this|"
-    r"external (?:e-?mail|sender)|"
-    r"th(?:is|e information (?:contained )?in this) (?:e-?mail|message|communication|"
-    r"transmission)(?: message)?[ ,(].{0,120}(?:confidential|privileged|intended|solely)|"
-    r"the (?:information|contents?) (?:contained |transmitted )?(?:in|of) this (?:e-?mail|"
-    r"message).{0,120}(?:confidential|privileged|intended)|"
-    r"if you (?:are not|have received) (?:the intended|this (?:e-?mail|message))|please consider the environment|"
-    r"diese e-?mail.{0,80}vertraulich|der inhalt dieser e-?mail.{0,60}vertraulich|ce (?:message|courriel|"
-    r"e-?mail).{0,100}confidentiel|"
-    r"este (?:mensaje|correo|e-?mail).{0,100}confidencial|esta mensagem.{0,100}confidencia|"
-    r"questo messaggio.{0,100}(?:riservat|confidenzial)|"
-    r"dit bericht.{0,100}vertrouwelijk|registered (?:office|in england)|sitz der gesellschaft|"
-    r"geschäftsführer(?:in)?:|handelsregister|amtsgericht"
-)
-_LIBRARY_DISCLAIMERS = "|".join(_library_table("disclaimers"))
-_ABOUT_MAIL = (
-    r".{0,300}(?:e-?mail|confidential|vertraulich|confidenc|confidentiel|vertrouwelijk|riservat|poufn|fortrolig)"
-)
-DISCLAIMER = re.compile(rf"^[\s*_>]*(?:{_DISCLAIMERS}|(?:{_LIBRARY_DISCLAIMERS})(?={_ABOUT_MAIL}))", re.IGNORECASE)
-"""A line that begins a legal notice. `Warning:` alone does not: people write that too."""
+    It names a sender and one field more, or three fields, or a moment and an address; and it holds something that
+    people's own lists (`From: Berlin`) do not: a subject, an address, or the word that only clients use for the date.
+    """
+    kinds: set[str] = set()
+    last = number
+    misses = 0
+    for position in range(number, min(number + MAX_BLOCK, len(lines))):
+        line = lines[position]
+        kind = header_label(line)
+        if kind is not None:
+            kinds.add(kind)
+            if len(line) > 40:
+                kinds.update(filter(None, (_KINDS.get(lower(word)) for word in _MORE_LABELS.findall(line))))
+            last, misses = position, 0
+        elif misses >= 1 or (not line.strip() and len(kinds) >= 2):
+            break
+        else:
+            misses += 1
+    block = "\n".join(lines[number : last + 1])
+    fields = kinds - {"other"}
+    is_mail = bool(fields & {"subject", "sent"}) or "@" in block
+    is_whole = len(fields) >= (2 if "from" in fields else 3)
+    is_dated = len(fields) >= 2 and "@" in block and _HOUR.search(block) is not None
+    return last - number + 1 if (is_whole and is_mail) or is_dated else 0

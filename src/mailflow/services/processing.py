@@ -107,10 +107,16 @@ class Processing:
         understood: dict[int, Understood] = {}
         for mail in claimed:
             try:
-                understood[mail.inbound_id] = self._read(mail.raw.content, mail.raw.size, self._partners)
+                understood[mail.inbound_id] = self._read_one(mail)
             except Exception as error:  # noqa: BLE001 - the edge of one mail: recorded by the caller, the others go on
                 failures.append((mail, error))
         return understood
+
+    def _read_one(self, mail: ClaimedMail) -> Understood:
+        if mail.content is not None:
+            return self._read(mail.content, mail.size, self._partners)
+        with self._store.opened(mail.inbound_id) as content:
+            return self._read(content[:], mail.size, self._partners)
 
     def _with_thread_language(self, understood: dict[int, Understood]) -> dict[int, Understood]:
         """A mail too short to tell its language is taken to be in that of its thread."""

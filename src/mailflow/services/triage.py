@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from mailflow.core.classification import Classification
+from mailflow.core.message import Octets
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, History, decide
@@ -31,12 +32,12 @@ class Triage:
         self._read, self._classifier, self._playbook = read, classifier, playbook
         self._desk_addresses, self._clock = desk_addresses, clock
 
-    def triage(self, content: bytes) -> Triaged:
+    def triage(self, content: Octets) -> Triaged:
         """Read, classify and decide one mail, as if nothing were known of its sender and it were new now.
 
         Raises PoisonMail for a mail that cannot be read in time.
         """
-        understood = self._read(content, None, NO_PARTNERS)
+        understood = self._read(content[:], None, NO_PARTNERS)
         classification = self._classifier.classify([classifier_input(understood)])[0]
         case = Case(
             message=understood.message,

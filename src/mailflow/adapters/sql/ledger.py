@@ -1,25 +1,32 @@
-"""The mailbox and its ledger: every UID has one row and comes to one final state."""
+"""The mailbox and its ledger: every UID has one row and comes to one final state.
+
+Rule: a mail is stored whole in one transaction, or not at all; a large one in slices, so that no statement holds it.
+"""
 
 import hashlib
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from itertools import count
 
-from sqlalchemy import select, update
+from sqlalchemy import case, select, update
 
 from mailflow.adapters.rows import mail_ref
-from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, Session
+from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Session
 from mailflow.core.delivery import InboundState
-from mailflow.core.message import RawMessage
+from mailflow.core.message import SLICE, Octets, RawMessage, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import ClaimedMail, Recorded, Unacknowledged
+from mailflow.errors import StoreError
 
 _DISPOSITION = {
     InboundState.DONE: Disposition.PROCESSED,
     InboundState.DUPLICATE: Disposition.PROCESSED,
     InboundState.QUARANTINED: Disposition.FAILED,
 }
+_COMES_ALONG = 256 << 10
+"""Octets up to which a mail comes with its claim; fifty of them are in memory at once."""
 
 
 class Ledger(Session):
@@ -40,12 +47,8 @@ class Ledger(Session):
         return Recorded(outcomes.count("new"), outcomes.count("known"), outcomes.count("copy"))
 
     def _record_one(self, raw: RawMessage, now: datetime) -> str:
-        sha256 = hashlib.sha256(raw.content).hexdigest()
-        is_new = self._run(
-            self._insert(RAW)
-            .values(sha256=sha256, size=len(raw.content), full_size=raw.size, content=zlib.compress(raw.content, 6))
-            .on_conflict_do_nothing()
-        )
+        sha256 = _sha256(raw.content)
+        is_new = self._store_content(raw, sha256)
         state = InboundState.RECEIVED if is_new else InboundState.DUPLICATE
         stored = self._run(
             self._insert(INBOUND)
@@ -66,6 +69,19 @@ class Ledger(Session):
         )
         return "known" if not stored else "new" if is_new else "copy"
 
+    def _store_content(self, raw: RawMessage, sha256: str) -> bool:
+        """Whether it was not there yet."""
+        first = zlib.compress(raw.content[:SLICE], 6)
+        is_new = self._run(
+            self._insert(RAW)
+            .values(sha256=sha256, size=len(raw.content), full_size=raw.size, content=first)
+            .on_conflict_do_nothing()
+        )
+        if is_new:
+            for number, one in enumerate(slices(raw.content, SLICE), start=1):
+                self._db.execute(RAW_SLICE.insert().values(sha256=sha256, number=number, content=_compressed(one)))
+        return bool(is_new)
+
     def unacknowledged(self, account: str, mailbox: str, limit: int) -> list[Unacknowledged]:
         rows = self._db.execute(
             select(INBOUND)
@@ -85,7 +101,9 @@ class Ledger(Session):
 
     def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
         rows = self._db.execute(
-            select(INBOUND, RAW.c.content, RAW.c.full_size)
+            select(
+                INBOUND, RAW.c.full_size, case((RAW.c.size <= _COMES_ALONG, RAW.c.content), else_=None).label("content")
+            )
             .join(RAW, RAW.c.sha256 == INBOUND.c.sha256)
             .where(INBOUND.c.state == InboundState.RECEIVED, INBOUND.c.due_at <= now)
             .order_by(INBOUND.c.due_at, INBOUND.c.id)
@@ -101,8 +119,9 @@ class Ledger(Session):
             ClaimedMail(
                 row.id,
                 row.attempts + 1,
-                RawMessage(mail_ref(row), zlib.decompress(row.content), row.internal_date, row.full_size),
                 row.sha256,
+                None if row.content is None else zlib.decompress(row.content),
+                row.full_size,
             )
             for row in rows
         ]
@@ -126,11 +145,23 @@ class Ledger(Session):
         self._move(InboundState.QUARANTINED, inbound_id, error=error)
         self._tell(now, "worker", "quarantined", error, None, inbound_id)
 
-    def raw(self, inbound_id: int) -> bytes | None:
-        content = self._db.scalar(
-            select(RAW.c.content).join(INBOUND, INBOUND.c.sha256 == RAW.c.sha256).where(INBOUND.c.id == inbound_id)
-        )
-        return None if content is None else zlib.decompress(content)
+    def content(self, inbound_id: int) -> Iterator[bytes]:
+        """The slices of a mail in order, one statement each. Raises StoreError where there is no such mail.
+
+        Why so many statements: the PostgreSQL driver would hold all rows of one.
+        """
+        raw = self._db.execute(
+            select(RAW).join(INBOUND, INBOUND.c.sha256 == RAW.c.sha256).where(INBOUND.c.id == inbound_id)
+        ).first()
+        if raw is None:
+            raise StoreError(f"there is no mail {inbound_id}; `mailflow quarantine list` shows them")
+        yield zlib.decompress(raw.content)
+        wanted = select(RAW_SLICE.c.content).where(RAW_SLICE.c.sha256 == raw.sha256)
+        for number in count(1):
+            one = self._db.scalar(wanted.where(RAW_SLICE.c.number == number))
+            if one is None:
+                return
+            yield zlib.decompress(one)
 
     def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool:
         done = self._run(
@@ -144,3 +175,19 @@ class Ledger(Session):
 
     def savepoint(self) -> AbstractContextManager[object]:
         return self._db.begin_nested()
+
+
+def _sha256(content: Octets) -> str:
+    digest = hashlib.sha256()
+    for one in slices(content):
+        digest.update(one)
+    return digest.hexdigest()
+
+
+def _compressed(octets: bytes) -> bytes:
+    """By its alphabet alone, which is all that base64 of a packed file has to save: a quarter.
+
+    Why: the store is locked meanwhile; looking for repetitions as well takes four times as long.
+    """
+    packer = zlib.compressobj(strategy=zlib.Z_HUFFMAN_ONLY)
+    return packer.compress(octets) + packer.flush()

@@ -21,7 +21,8 @@ def _table(row: SQLModelMetaclass) -> Table:
     return SQLModel.metadata.tables[str(row.__dict__["__tablename__"])]
 
 
-RAW, CURSOR, INBOUND = map(_table, (tables.RawRow, tables.CursorRow, tables.InboundRow))
+RAW, RAW_SLICE = map(_table, (tables.RawRow, tables.RawSliceRow))
+CURSOR, INBOUND = map(_table, (tables.CursorRow, tables.InboundRow))
 THREAD, MESSAGE, CLASSIFICATION = map(_table, (tables.ThreadRow, tables.MessageRow, tables.ClassificationRow))
 DECISION, OUTBOX, AUDIT = map(_table, (tables.DecisionRow, tables.OutboxRow, tables.AuditRow))
 MUTE, PARTNER, PARTNER_IMPORT = map(_table, (tables.MuteRow, tables.PartnerRow, tables.PartnerImportRow))
