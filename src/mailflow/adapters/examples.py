@@ -39,6 +39,8 @@ class Example(BaseModel):
     intents: tuple[str, ...]
     action: Action
     facts: tuple[str, ...] = ()
+    pair: str = ""
+    """Shared by the two mails of a minimal pair: one thing decides between them."""
 
     @model_validator(mode="after")
     def _primary_is_an_intent(self) -> "Example":
