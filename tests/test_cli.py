@@ -20,6 +20,7 @@ from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import FailedRecipient, Origin, OriginKind
+from mailflow.core.octets import Octets
 from mailflow.errors import OutcomeUnknown, PoisonMail
 from mailflow.services.lines import ClassifiedLine, ErrorLine, ParsedLine
 from mailflow.settings import commented_toml
@@ -337,7 +338,7 @@ def test_one_bad_mail_of_a_folder_has_its_own_line_and_the_others_go_on(capsys: 
     for number in (1, 2, 3):
         Path(f"{number}.eml").write_bytes(question(number))
 
-    def line_of(name: str, content: bytes) -> BaseModel:
+    def line_of(name: str, content: Octets) -> BaseModel:
         if name == "2.eml":
             raise PoisonMail("reading it took longer than 20 s")
         return ErrorLine(file=name, error="")

@@ -28,6 +28,7 @@ from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Source, Submission
 from mailflow.core.storage import Read
 from mailflow.errors import AssetError, SettingsError
+from mailflow.reading.domain_name import to_ascii
 from mailflow.reading.sender import Desk
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
@@ -67,7 +68,8 @@ def find_assets(settings: Settings) -> Assets:
 def build_desk(settings: Settings) -> Desk:
     """What reading must know of us."""
     desk = settings.desk
-    return Desk(frozenset(desk.addresses), frozenset(desk.own_domains), frozenset(desk.trusted_authserv_ids))
+    own_domains = frozenset(map(to_ascii, desk.own_domains))
+    return Desk(frozenset(desk.addresses), own_domains, frozenset(desk.trusted_authserv_ids))
 
 
 def read_partner_directory(settings: Settings, path: Path) -> PartnerDirectory:
@@ -123,6 +125,7 @@ def build_source(settings: Settings) -> ImapSource:
             mailbox=imap.mailbox,
             processed=imap.processed,
             failed=imap.failed,
+            max_size=imap.max_size_mib << 20,
         )
     )
 

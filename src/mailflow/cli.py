@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from mailflow import bootstrap, console, settings, store_commands
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
-from mailflow.core.message import Octets
+from mailflow.core.octets import Octets
 from mailflow.errors import MailflowError
 from mailflow.services.lines import ErrorLine, classified_line, parsed_line
 

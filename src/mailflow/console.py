@@ -74,7 +74,7 @@ def parsed_card(line: ParsedLine) -> RenderableType:
         ("origin", f"{line.origin.kind}: {line.origin.evidence}"),
         ("language", line.language or "-"),
         ("attachments", ", ".join(f"{one.filename} ({one.size} B)" for one in line.attachments) or "-"),
-        ("bounced", ", ".join(line.bounced) or "-"),
+        *(("bounced", f"{failed.addr_spec} {failed.diagnostic}".strip()) for failed in line.failures),
         *(("defect", defect.sentence) for defect in line.defects),
     )
     body = Panel(plain(line.new_text), title="new text", title_align="left", border_style="dim")

@@ -112,6 +112,9 @@ class ImapSettings(_Server):
     processed: str = Field(default="Processed", description="where dealt-with mail is moved")
     failed: str = Field(default="Failed", description="where mail that could not be read is moved")
     poll_seconds: int = Field(default=180, ge=1, le=1740, description="look again after this, whatever IDLE says")
+    max_size_mib: int = Field(
+        default=150, ge=1, le=1000, description="of a larger mail only the first MiB is fetched, and a person gets it"
+    )
 
 
 class SmtpSettings(_Server):

@@ -11,7 +11,7 @@ import typer
 from mailflow import bootstrap, console, settings
 from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_store, open_unit, out
 from mailflow.core.delivery import OutboxState
-from mailflow.core.message import slices
+from mailflow.core.octets import slices
 
 threads_app = typer.Typer(help="The threads in the store.", no_args_is_help=True)
 outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)

@@ -2,13 +2,17 @@
 
 import mailbox
 from email.message import EmailMessage
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.memory import MIB, peak_memory
 
 from mailflow.adapters.mail_files import MailFile, read_mails
+from mailflow.adapters.spool import SpooledOctets
+from mailflow.core.octets import slices
 from mailflow.errors import SettingsError
 
 
@@ -74,14 +78,14 @@ def test_an_mbox_gives_each_mail_its_number(tmp_path: Path, name: str) -> None:
     path = mbox(tmp_path / name, "one", "two")
     mails = list(read_mails(path))
     assert [mail.name for mail in mails] == [f"{path}#1", f"{path}#2"]
-    assert [b"Subject: " + body in mail.content for body, mail in zip((b"one", b"two"), mails, strict=True)] == [
+    assert [b"Subject: " + body in mail.content[:] for body, mail in zip((b"one", b"two"), mails, strict=True)] == [
         True
     ] * 2
 
 
 def test_the_separator_line_of_an_mbox_is_no_part_of_the_mail(tmp_path: Path) -> None:
     (mail,) = read_mails(mbox(tmp_path / "archive.mbox", "one"))
-    assert not mail.content.startswith(b"From ")
+    assert not mail.content[:].startswith(b"From ")
 
 
 def test_an_eml_that_starts_with_from_is_one_mail(tmp_path: Path) -> None:
@@ -129,4 +133,21 @@ def test_a_mail_of_an_mbox_is_exactly_its_octets(tmp_path: Path) -> None:
     path = write(
         tmp_path, "archive.mbox", content=b"From ann@partner.example Mon Mar  2 12:00:00 2026\n" + content + b"\n"
     )
-    assert [mail.content.rstrip() for mail in read_mails(path)] == [content.rstrip()]
+    assert [mail.content[:].rstrip() for mail in read_mails(path)] == [content.rstrip()]
+
+
+def test_a_large_mail_is_never_in_memory(tmp_path: Path) -> None:
+    octets = b"Subject: large\n\n" + (b"x" * 75 + b"\n") * (50 * MIB // 76)
+    path = write(tmp_path, "1.eml", content=octets)
+    archive = write(tmp_path, "archive.mbox", content=b"From ann@partner.example Mon Mar  2 12:00:00 2026\n" + octets)
+    digest = sha256(octets).digest()
+    del octets
+    for place in (path, archive):
+        with peak_memory() as peak:
+            for mail in read_mails(place):
+                assert isinstance(mail.content, SpooledOctets)
+                found = sha256()
+                for one in slices(mail.content):
+                    found.update(one)
+                assert found.digest() == digest
+        assert peak.octets < 12 * MIB, place

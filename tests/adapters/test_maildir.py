@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.memory import MIB, peak_memory
 
 from mailflow.adapters.maildir import HEAD_OCTETS, FolderSource, MaildirSource, stable_uid
+from mailflow.adapters.spool import SPOOLED_FROM, SpooledOctets
 from mailflow.core.message import RawMessage
 from mailflow.core.ports import Disposition, Source
-from mailflow.errors import ConnectionFailed
+from mailflow.errors import ConnectionFailed, MailflowError
 
 LONG = timedelta(seconds=60)
 NAME = "1700000000.M1P2.mx.helpdesk.example"
@@ -34,10 +36,10 @@ def files_below(path: Path) -> dict[str, bytes]:
     return {str(file.relative_to(path)): file.read_bytes() for file in path.rglob("*") if file.is_file()}
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1, max_size=3))
-def test_a_uid_is_positive_fits_a_bigint_and_is_always_the_same(parts: list[bytes]) -> None:
-    assert 0 < stable_uid(*parts) < 2**63
-    assert stable_uid(*parts) == stable_uid(*parts)
+@given(st.binary(max_size=40), st.none() | st.binary(max_size=40))
+def test_a_uid_is_positive_fits_a_bigint_and_is_always_the_same(name: bytes, content: bytes | None) -> None:
+    assert 0 < stable_uid(name, content) < 2**63
+    assert stable_uid(name, content) == stable_uid(name, content)
 
 
 def test_a_maildir_is_read_whole_and_left_as_it_is(maildir: Path) -> None:
@@ -117,6 +119,35 @@ def test_a_file_over_the_limit_is_read_in_part(tmp_path: Path) -> None:
     large, small = messages(FolderSource(tmp_path, max_size=HEAD_OCTETS + 9))
     assert (len(large.content), large.size) == (HEAD_OCTETS, HEAD_OCTETS + 10)
     assert small.size is None
+
+
+def test_a_large_file_is_read_where_it_lies_until_the_next_batch(tmp_path: Path) -> None:
+    """Its octets are never copied, and it counts as the same mail whoever reads it."""
+    octets = b"Subject: large\r\n\r\n" + b"x" * SPOOLED_FROM
+    (tmp_path / "large.eml").write_bytes(octets)
+    (tmp_path / "small.eml").write_bytes(b"x")
+    batches = FolderSource(tmp_path).fetch(None)
+    large, small = next(batches).messages
+    assert isinstance(large.content, SpooledOctets)
+    assert (large.content[:], small.content, large.size) == (octets, b"x", None)
+    assert large.ref.uid == stable_uid(b"large.eml", octets)
+    assert list(batches) == []
+    with pytest.raises(MailflowError, match="cannot be read"):
+        large.content[:]
+    FolderSource(tmp_path).acknowledge([large.ref], Disposition.PROCESSED)
+    assert set(files_below(tmp_path)) == {"Processed/large.eml", "small.eml"}
+
+
+def test_fifty_mib_are_handed_out_and_put_away_in_a_few(tmp_path: Path) -> None:
+    with (tmp_path / "large.eml").open("wb") as file:
+        file.truncate(50 * MIB)
+    source = FolderSource(tmp_path)
+    with peak_memory() as peak:
+        refs = [message.ref for message in messages(source)]
+        source.close()
+        source.acknowledge(refs, Disposition.PROCESSED)
+    assert set(files_below(tmp_path)) == {"Processed/large.eml"}
+    assert peak.octets < 12 * MIB
 
 
 def test_batches_are_small(tmp_path: Path) -> None:

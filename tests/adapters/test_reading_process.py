@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from multiprocessing import active_children
+from pathlib import Path
 
 import pytest
 
 from mailflow.adapters.reading_process import ReadingProcess
+from mailflow.adapters.spool import SPOOLED_FROM, SpooledOctets, spooled
+from mailflow.core.octets import slices
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail
@@ -50,6 +53,24 @@ def test_a_mail_is_understood_as_it_would_be_here() -> None:
     with reading() as read:
         assert read(content, None) == understand(content, None, THE_DESK)
         assert read(content, 10_000_000) == understand(content, 10_000_000, THE_DESK)
+
+
+def test_a_large_mail_is_handed_over_as_its_file_and_left_open_nowhere() -> None:
+    content = raw_mail("word " * (SPOOLED_FROM // 5), subject="A large mail")
+    here = understand(content, None, THE_DESK)
+    with reading() as read:
+        (child,) = active_children()
+        files = Path(f"/proc/{child.pid}/fd")
+        before = len([*files.iterdir()])
+        for _ in range(3):
+            with spooled(slices(content)) as octets:
+                assert isinstance(octets, SpooledOctets)
+                assert read(octets, None) == here
+                assert octets[:] == content
+        with spooled([content, b"raise"]) as octets, pytest.raises(PoisonMail, match="RecursionError"):
+            read(octets, None)
+        assert read(raw_mail(subject="next"), None).message.subject == "next"
+        assert len([*files.iterdir()]) == before
 
 
 def test_the_child_is_kept_from_mail_to_mail() -> None:

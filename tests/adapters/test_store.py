@@ -1,6 +1,8 @@
 """The store: idempotent by constraint, moved by compare-and-set, append-only where it tells. On both databases."""
 
 import hashlib
+import os
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,16 +12,19 @@ from sqlalchemy import Integer, LargeBinary, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 from tests.databases import database_url
+from tests.memory import MIB, peak_memory
 
 from mailflow.adapters import schema
+from mailflow.adapters.spool import SpooledOctets, spooled
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.conversation import Clues, Proof
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import Address, MailRef, RawMessage
+from mailflow.core.octets import SLICE, slices
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import Recorded
-from mailflow.errors import IllegalTransition, StoreError
+from mailflow.errors import IllegalTransition, MailflowError, StoreError
 from mailflow.testing import NOON
 
 HOUR = timedelta(hours=1)
@@ -131,6 +136,110 @@ def test_a_mail_that_is_not_being_processed_cannot_be_settled(store: SqlStore) -
         unit.quarantine(claimed.inbound_id, "first", NOON)
     with pytest.raises(IllegalTransition), store.unit() as unit:
         unit.postpone(claimed.inbound_id, NOON, "second", NOON)
+
+
+# ---------------------------------------------------------------------- large mails
+
+LARGE = b"".join(b"line %08d of a large mail\r\n" % number for number in range(90_000))
+"""Two slices and a half."""
+
+
+def raw_slices(store: SqlStore) -> int:
+    with store.engine.connect() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM raw_slice")).scalar_one())
+
+
+@pytest.mark.parametrize("length", [0, 1, SLICE - 1, SLICE, SLICE + 1, 2 * SLICE, len(LARGE)])
+def test_a_mail_of_any_size_comes_back_as_it_was(store: SqlStore, length: int) -> None:
+    content = LARGE[:length]
+    record(store, replace(mail(1), content=content))
+    assert raw_slices(store) == max(0, -(-length // SLICE) - 1)
+    with store.opened(1) as found:
+        assert found[:] == content
+    with store.unit() as unit:
+        (claimed,) = unit.claim_inbound(NOON, 10)
+    assert claimed.content == (content if length < 256 << 10 else None)
+    assert claimed.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_a_large_mail_is_a_file_outside_of_any_transaction(store: SqlStore) -> None:
+    """Whoever reads it slowly keeps nobody from the store."""
+    content = LARGE * 2
+    record(store, mail(1, content))
+    with store.opened(1) as found:
+        assert isinstance(found, SpooledOctets)
+        assert found[:] == content
+        assert record(store, mail(2)) == Recorded(new=1)
+
+
+def test_a_large_mail_is_stored_once(store: SqlStore) -> None:
+    record(store, mail(1, LARGE))
+    assert record(store, mail(1, LARGE), mail(2, LARGE)) == Recorded(known=1, copies=1)
+    assert raw_slices(store) == 2
+    with store.opened(1) as found:
+        assert found[:] == LARGE
+
+
+class BreakingOff:
+    """The octets of a large mail up to `after`, where the disk fails once they are being stored."""
+
+    def __init__(self, content: bytes, after: int) -> None:
+        self._content, self._after, self._was_hashed = content, after, False
+
+    def __len__(self) -> int:
+        return len(self._content)
+
+    def __getitem__(self, where: slice, /) -> bytes:
+        if self._was_hashed and where.stop > self._after:
+            raise MailflowError("the file of a large mail cannot be read")
+        self._was_hashed |= where.stop == len(self)
+        return self._content[where]
+
+    def find(self, octets: bytes, start: int, end: int, /) -> int:
+        raise AssertionError("the store looks for nothing")
+
+
+def test_half_a_mail_is_never_stored(store: SqlStore) -> None:
+    torn = BreakingOff(LARGE, after=2 * SLICE)
+    with pytest.raises(MailflowError, match="cannot be read"):
+        record(store, mail(1), replace(mail(2), content=torn))
+    with store.unit() as unit:
+        assert (unit.cursor("desk", "INBOX"), unit.claim_inbound(NOON, 10)) == (None, [])
+    assert raw_slices(store) == 0
+    assert record(store, mail(1), mail(2, LARGE)) == Recorded(new=2)
+    with store.unit() as unit:
+        _, claimed = unit.claim_inbound(NOON, 10)
+    with store.opened(claimed.inbound_id) as found:
+        assert found[:] == LARGE
+
+
+def test_a_large_mail_of_an_older_store_is_in_one_piece(store: SqlStore) -> None:
+    """Before the third migration there were no slices."""
+    record(store, mail(1, LARGE))
+    with store.engine.begin() as connection:
+        connection.execute(text("DELETE FROM raw_slice"))
+        raw = SQLModel.metadata.tables["raw"]
+        connection.execute(raw.update().values(content=zlib.compress(LARGE)))
+    with store.opened(1) as found:
+        assert found[:] == LARGE
+
+
+def test_a_mail_that_is_not_there_cannot_be_opened(store: SqlStore) -> None:
+    with pytest.raises(StoreError, match="there is no mail 7"), store.opened(7):
+        raise AssertionError("it was opened")
+
+
+def test_fifty_mib_go_in_and_out_in_a_few(store: SqlStore) -> None:
+    with spooled(os.urandom(SLICE) for _ in range(50)) as content:
+        with peak_memory() as storing:
+            assert record(store, replace(mail(1), content=content)) == Recorded(new=1)
+        with peak_memory() as claiming, store.unit() as unit:
+            assert unit.claim_inbound(NOON, 10)[0].content is None
+        with peak_memory() as opening, store.opened(1) as found:
+            assert isinstance(found, SpooledOctets)
+        with store.opened(1) as found:
+            assert all(one == other for one, other in zip(slices(content), slices(found), strict=True))
+    assert max(storing.octets, claiming.octets, opening.octets) < 12 * MIB
 
 
 def test_a_savepoint_undoes_itself_alone(store: SqlStore) -> None:

@@ -71,7 +71,7 @@ def test_the_table_is_obeyed(proof: Proof, writer: Relation) -> None:
         ("carl@partner.example", UNPROVEN),
         ("carl@partner.example", replace(ALIGNED, flags=("free_mail",))),
         ("sam@gitlab.com", replace(STAFF, trust=Trust.UNAUTHENTICATED)),
-        ("ann@partner.example", replace(UNPROVEN, flags=("dmarc_fail",))),
+        ("ann@partner.example", replace(UNPROVEN, flags=("disproved",))),
     ],
     ids=["colleague without proof", "neighbour at a free mail provider", "forged staff", "forged requester"],
 )

@@ -55,6 +55,7 @@ HOLDING: dict[str, Case] = {
     "no_reply_address": replace(CASE, message=inbound(from_=None)),
     "unreadable": replace(CASE, message=replace(inbound(), defects=(Defect("truncated", "it was cut"),))),
     "lookalike": replace(CASE, sender=replace(STRANGER, flags=("lookalike_domain",))),
+    "misleading_name": replace(CASE, sender=replace(STRANGER, flags=("name_shows_other_address",))),
     "reply_to_differs": replace(CASE, sender=replace(STRANGER, flags=("reply_to_differs",))),
     "reused_message_id": replace(CASE, history=History(is_message_id_reused=True)),
     "too_old": replace(CASE, message=inbound(date=NOON - timedelta(days=20))),

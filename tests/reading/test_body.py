@@ -144,6 +144,19 @@ def test_an_attachment_is_known_by_its_hash() -> None:
     assert (item.size, item.sha256) == (len(data), hashlib.sha256(data).hexdigest())
 
 
+def test_wrong_boundaries_inside_wrong_boundaries_come_to_an_end() -> None:
+    """What is read anew may be wrong anew; a mail cannot keep us at it."""
+    levels = "".join(f"--x{level}\nContent-Type: multipart/mixed; boundary=b\n\n" for level in range(500))
+    body = read_body(tree(f"Content-Type: multipart/mixed; boundary=b\n\n{levels}words"))
+    assert body.text.endswith("words")
+    assert "broken_multipart" in {defect.code for defect in body.defects}
+
+
+def test_a_likely_boundary_that_cannot_be_named_in_a_header_is_none() -> None:
+    body = read_body(tree('Content-Type: multipart/mixed; boundary=b\n\n--x"y\nContent-Type: text/plain\n\nwords'))
+    assert body.text.endswith("words")
+
+
 # ---- transfer encodings -------------------------------------------------------------------------------------
 
 

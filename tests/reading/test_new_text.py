@@ -1,5 +1,7 @@
 """What is new in a body: quotes out, forwards in, signature out, offsets only."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -98,6 +100,13 @@ def test_a_header_block_is_a_forward_where_the_subject_says_so() -> None:
     assert new(text) == "FYI"
 
 
+def test_what_an_attribution_introduces_is_a_forward_where_the_subject_says_so() -> None:
+    """Outlook for Mac forwards so."""
+    text = 'FYI\n\nOn 5/6/24, 9:00 AM, "Carl" <carl@customer.example> wrote:\n\n    Where is my key?'
+    assert new(text, is_forward=True) == text
+    assert new(text) == "FYI"
+
+
 def test_a_header_block_at_the_top_hides_nothing_but_what_it_quotes_itself() -> None:
     text = "From: Carl\nSent: Monday\nTo: Ann\nSubject: x\n\nWhere is my key?\n\nOn 1 May 2024, Ann wrote:\n> old"
     assert new(text) == text.partition("\n\nOn 1 May")[0]
@@ -177,6 +186,34 @@ def test_greetings_and_notices_are_new_and_not_content(text: str, expected: str)
     assert content(text) == expected
 
 
+@pytest.mark.parametrize("mark", [">", ">>", "> >", "＞", "&gt;", "    >", "\t>", "|", "\ufeff>"])
+def test_quotes_with_other_marks(mark: str) -> None:
+    assert new(f"Yes.\n{mark} How many seats?\n{mark} And when?\n\nFifty.") == "Yes.\nFifty."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Price list:\n\n| Product | Seats |\n|---|---|\n| Premium | 50 |",
+        "It runs\n\n    cat a\n    | grep x\n\nand fails.",
+        "See <https://portal.vendor.example/a/b\n> for more.",
+        "Look at this:\n\n--> one\n--> two",
+    ],
+)
+def test_marks_that_begin_no_quote(text: str) -> None:
+    assert new(text) == text
+
+
+@pytest.mark.parametrize("answer", ["fifty", "50 seats", "In July", "the second"])
+def test_a_short_answer_between_quoted_lines_is_new(answer: str) -> None:
+    text = f"> How many seats do you want to have renewed in the coming year\n{answer}\n> And for which region?"
+    assert new(text) == answer
+
+
+def test_a_link_that_was_broken_out_of_a_quoted_line_is_quoted() -> None:
+    assert new("Yes.\n\n> see https://portal.vendor.example/action\n_nonce=3dd518\n> for more") == "Yes."
+
+
 def test_html_quotes_count_as_marks() -> None:
     text = "above\nold words\nbelow"
     spans = split(text, (Span(6, 15),)).new
@@ -242,6 +279,49 @@ def test_spans_are_ordered_parts_of_the_text_and_content_is_within_new(text: str
         assert all(0 <= bound <= len(text) for bound in bounds)
     within = {at for span in parts.new for at in range(span.start, span.end + 1)}
     assert all(at in within for span in parts.content for at in range(span.start, span.end))
+
+
+@given(st.lists(_LINES, max_size=25).map("\n".join), st.lists(st.integers(0, 300), max_size=6))
+def test_spans_are_disjoint(text: str, bounds: list[int]) -> None:
+    """Also where HTML quotes lie anywhere."""
+    places = sorted({bound for bound in bounds if bound <= len(text)})
+    quoted = tuple(Span(start, end) for start, end in zip(places[::2], places[1::2], strict=False))
+    parts = split(text, quoted)
+    for spans in (parts.new, parts.content):
+        assert all(span.start < span.end for span in spans)
+        assert all(one.end < two.start for one, two in itertools.pairwise(spans))
+
+
+_SAID = st.lists(
+    st.sampled_from(
+        [
+            "We need 42.",
+            "",
+            "Hi,",
+            "Thanks",
+            "Regards,\nAnn",
+            "-- \nAnn",
+            "PS: more",
+            "- one\n- two",
+            "_" * 40,
+            "Tel: 1",
+        ]
+    ),
+    max_size=8,
+).map(lambda lines: "\n".join(["We write to you today.", *lines]))
+
+
+@given(_SAID)
+def test_what_is_new_stays_new(text: str) -> None:
+    """Without quotes the view of the view is the view."""
+    assert new(new(text)) == new(text)
+
+
+@given(
+    _SAID, st.sampled_from(["> old", "> old\n>\n> Desk", "-----Original Message-----\nold", "From: D\nSent: x\nTo: A"])
+)
+def test_an_appended_quote_changes_nothing(text: str, quote: str) -> None:
+    assert new(f"{text}\n\n{quote}") == new(text)
 
 
 @given(st.text(max_size=300))

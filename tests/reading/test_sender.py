@@ -36,39 +36,48 @@ def test_case_and_a_final_dot_change_no_domain(author: str) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("results", "sentence"),
-    [
-        ((), "no Authentication-Results of our own server"),
-        (("mx.evil.example; dmarc=pass header.from=vendor.example",), "no Authentication-Results of our own server"),
-        (("mx.vendor.example; none",), "mx.vendor.example says dmarc=(nothing)"),
-        (("mx.vendor.example; dmarc=fail header.from=vendor.example",), "mx.vendor.example says dmarc=fail"),
-        (("mx.vendor.example; dmarc=none header.from=vendor.example",), "mx.vendor.example says dmarc=none"),
-        (("mx.vendor.example; dmarc=temperror",), "mx.vendor.example says dmarc=temperror"),
-        (("mx.vendor.example; dmarc=permerror",), "mx.vendor.example says dmarc=permerror"),
-        (("mx.vendor.example; dmarc=quarantine",), "mx.vendor.example says dmarc=quarantine"),
-        (("mx.vendor.example; spf=pass smtp.mailfrom=vendor.example",), "mx.vendor.example says dmarc=(nothing)"),
-        (
-            ("mx.vendor.example; dmarc=pass",),
-            "mx.vendor.example says dmarc=pass for (no domain), but From is of vendor.example",
-        ),
-        (
-            ("mx.vendor.example; dmarc=pass header.from=mail.vendor.example",),
-            "mx.vendor.example says dmarc=pass for mail.vendor.example, but From is of vendor.example",
-        ),
-        (
-            ("mx.vendor.example; dmarc=pass header.from=vendor-group.example",),
-            "mx.vendor.example says dmarc=pass for vendor-group.example, but From is of vendor.example",
-        ),
-        (("mx.vendor.example; dmarc=fail header.from=vendor.example", PASS), "mx.vendor.example says dmarc=fail"),
-        ((f"{PASS}; dmarc=pass",), "the Authentication-Results of mx.vendor.example gives several DMARC results"),
-        ((f"{PASS} (open",), "the Authentication-Results of mx.vendor.example cannot be read"),
-        ((f"; {PASS}",), "the Authentication-Results names us, but not as the one who wrote it"),
-    ],
-)
-def test_anything_else_leaves_an_unknown_without_proof_and_says_why(results: Sequence[str], sentence: str) -> None:
+OURS = "mx.vendor.example"
+SILENT: dict[str, tuple[str, ...]] = {
+    "no Authentication-Results of our own server": ("mx.evil.example; dmarc=pass header.from=vendor.example",),
+    f"{OURS} says dmarc=none": (f"{OURS}; dmarc=none header.from=vendor.example",),
+    f"{OURS} says dmarc=temperror": (f"{OURS}; dmarc=temperror",),
+    f"{OURS} says dmarc=permerror": (f"{OURS}; dmarc=permerror",),
+    f"{OURS} says dmarc=(nothing)": (f"{OURS}; spf=pass smtp.mailfrom=vendor.example",),
+}
+"""Nothing for or against the sender."""
+DENIED: dict[str, tuple[str, ...]] = {
+    f"{OURS} says dmarc=fail": (f"{OURS}; dmarc=fail header.from=vendor.example", PASS),
+    f"{OURS} says dmarc=quarantine": (f"{OURS}; dmarc=quarantine",),
+    f"{OURS} says dmarc=pass for (no domain), but From is of vendor.example": (f"{OURS}; dmarc=pass",),
+    f"{OURS} says dmarc=pass for mail.vendor.example, but From is of vendor.example": (
+        f"{OURS}; dmarc=pass header.from=mail.vendor.example",
+    ),
+    f"{OURS} says dmarc=pass for vendor-group.example, but From is of vendor.example": (
+        f"{OURS}; dmarc=pass header.from=vendor-group.example",
+    ),
+    f"the Authentication-Results of {OURS} gives several DMARC results": (f"{PASS}; dmarc=pass",),
+    f"the Authentication-Results of {OURS} cannot be read": (f"{PASS} (open",),
+    "the Authentication-Results names us, but not as the one who wrote it": (f"; {PASS}",),
+}
+"""It is not him, or nobody can tell whom our server speaks of."""
+
+
+@pytest.mark.parametrize("sentence", SILENT)
+def test_where_nothing_is_said_he_is_unknown_without_proof(sentence: str) -> None:
     expected = Sender(Role.UNKNOWN, Trust.UNAUTHENTICATED, sentence, ("no_proof",))
-    assert identified(message("jo@vendor.example", *results)) == expected
+    assert identified(message("jo@vendor.example", *SILENT[sentence])) == expected
+
+
+@pytest.mark.parametrize("sentence", DENIED)
+def test_who_is_denied_or_in_doubt_is_disproved(sentence: str) -> None:
+    expected = Sender(Role.UNKNOWN, Trust.UNAUTHENTICATED, sentence, ("no_proof", "disproved"))
+    assert identified(message("jo@vendor.example", *DENIED[sentence])) == expected
+
+
+def test_a_mail_that_no_server_of_ours_judged_has_no_proof() -> None:
+    expected = ("no Authentication-Results of our own server", ("no_proof",))
+    sender = identified(message("jo@vendor.example"))
+    assert (sender.reason, sender.flags) == expected
 
 
 def test_a_subdomain_is_own_only_if_it_is_listed() -> None:
@@ -138,7 +147,7 @@ def test_a_stand_in_for_a_missing_from_is_no_author() -> None:
 
 def test_a_mail_without_author_is_unknown() -> None:
     assert identified(message(None, PASS)) == Sender(
-        Role.UNKNOWN, Trust.UNAUTHENTICATED, "there is no From address", ("no_proof",)
+        Role.UNKNOWN, Trust.UNAUTHENTICATED, "there is no From address", ("no_proof", "disproved")
     )
 
 

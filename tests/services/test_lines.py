@@ -53,7 +53,9 @@ BOUNCE = replace(
     PARSED,
     message=replace(inbound(from_=None, date=None, text=""), language=""),
     origin=Origin(
-        OriginKind.BOUNCE, "multipart/report; report-type=delivery-status", (FailedRecipient("gone@x.example", True),)
+        OriginKind.BOUNCE,
+        "multipart/report; report-type=delivery-status",
+        (FailedRecipient("gone@x.example", True, "550 no such user"),),
     ),
 )
 ANSWERED = Triaged(
@@ -84,7 +86,7 @@ HELD = replace(
 
 PARSE_KEYS = (
     "file from_addr subject date message_id in_reply_to references text new_text attachments origin bounced language "
-    "defects"
+    "defects failures"
 ).split()
 CLASSIFY_KEYS = "file message_id role trust intents action replies template reasons".split()
 

@@ -25,7 +25,8 @@ from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
 
 from mailflow.adapters.spool import SPOOLED_FROM, spooled
-from mailflow.core.message import SLICE, MailRef, Octets, RawMessage
+from mailflow.core.message import MailRef, RawMessage
+from mailflow.core.octets import SLICE, Octets
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.errors import ConnectionFailed, LoginRefused
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from mailflow.adapters.spool import opened, spooled
-from mailflow.core.message import SLICE, Octets
+from mailflow.core.octets import SLICE, Octets
 from mailflow.errors import SettingsError
 
 

@@ -20,7 +20,8 @@ from pathlib import Path
 from time import monotonic
 
 from mailflow.adapters.spool import opened
-from mailflow.core.message import MailRef, Octets, RawMessage, slices
+from mailflow.core.message import MailRef, RawMessage
+from mailflow.core.octets import Octets, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.errors import ConnectionFailed
 

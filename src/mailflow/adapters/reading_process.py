@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from mailflow.adapters.spool import SpooledOctets
-from mailflow.core.message import Octets
+from mailflow.core.octets import Octets
 from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail

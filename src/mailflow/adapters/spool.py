@@ -12,52 +12,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 
-from mailflow.core.message import SLICE, Octets
+from mailflow.core.octets import SLICE, Octets, Windowed
 from mailflow.errors import MailflowError
 
 SPOOLED_FROM = 4 << 20
 """Octets."""
 
 
-class SpooledOctets:
-    """The octets of an open file, as `core.message.Octets`. Whoever opened the file closes it."""
+class SpooledOctets(Windowed):
+    """The octets of an open file. Whoever opened the file closes it."""
 
     def __init__(self, descriptor: int, window: int = SLICE) -> None:
-        """`window`: octets that are kept of the last look, so that many small looks beside each other cost one read."""
+        super().__init__(os.fstat(descriptor).st_size, window)
         self._descriptor = descriptor
-        self._size = os.fstat(descriptor).st_size
-        self._window = window
-        self._start, self._kept = 0, b""
 
     def fileno(self) -> int:
         return self._descriptor
-
-    def __len__(self) -> int:
-        return self._size
-
-    def __getitem__(self, where: slice, /) -> bytes:
-        start, stop, _ = where.indices(self._size)
-        if stop - start > self._window:
-            return self._read(start, stop - start)
-        self._look_at(start, stop)
-        return self._kept[start - self._start : max(stop, start) - self._start]
-
-    def find(self, octets: bytes, start: int, end: int, /) -> int:
-        """As bytes.find, in windows that overlap by what could begin in one and end in the next."""
-        end = min(end, self._size)
-        while start + len(octets) <= end:
-            self._look_at(start, start + len(octets))
-            found = self._kept.find(octets, start - self._start, end - self._start)
-            if found >= 0:
-                return self._start + found
-            start = self._start + len(self._kept) - len(octets) + 1
-        return -1
-
-    def _look_at(self, start: int, stop: int) -> None:
-        """Make the window one that has all from `start` to `stop`."""
-        if start < self._start or stop > self._start + len(self._kept):
-            wanted = max(self._window, stop - start)
-            self._start, self._kept = start, self._read(start, min(wanted, self._size - start))
 
     def _read(self, start: int, length: int) -> bytes:
         """Raises MailflowError where the file became shorter meanwhile: no mail now is better than half of one."""

@@ -25,7 +25,7 @@ from mailflow.adapters.sql.outbox import Outbox
 from mailflow.adapters.sql.session import SECRET
 from mailflow.adapters.sql.threads import Threads
 from mailflow.adapters.sql.views import Views
-from mailflow.core.message import Octets
+from mailflow.core.octets import Octets
 from mailflow.errors import StoreError
 
 

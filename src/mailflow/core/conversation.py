@@ -97,7 +97,7 @@ class Placement:
 def relation(message: InboundMessage, sender: Sender, candidate: Candidate) -> Relation:
     """Who the writer is to this thread. A From that our server says is forged is a stranger, whatever it says."""
     address = message.from_.addr_spec.lower() if message.from_ else ""
-    if not address or "dmarc_fail" in sender.flags:
+    if not address or "disproved" in sender.flags:
         return Relation.STRANGER
     if address == candidate.requester:
         return Relation.REQUESTER

@@ -5,30 +5,12 @@ Offsets are in characters of `InboundMessage.text`.
 Why offsets: trimming is a view; nothing of what a person wrote is ever deleted.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
 
+from mailflow.core.octets import Octets
 from mailflow.core.partner import Partner
-
-SLICE = 1 << 20
-"""Octets of a large mail that are in memory at a time."""
-
-
-class Octets(Protocol):
-    """The octets of a mail: `bytes`, or of a large one what `slice` takes from a file, so that nobody holds it all."""
-
-    def __len__(self) -> int: ...
-    def __getitem__(self, where: slice, /) -> bytes: ...
-    def find(self, octets: bytes, start: int, end: int, /) -> int: ...
-
-
-def slices(octets: Octets, start: int = 0, end: int | None = None) -> Iterator[bytes]:
-    """`octets` from `start` to `end`, SLICE by SLICE; nothing of an empty range."""
-    stop = len(octets) if end is None else end
-    return (octets[at : min(at + SLICE, stop)] for at in range(start, stop, SLICE))
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +180,7 @@ class Sender:
     reason: str
     """Why, in one sentence: `mx.gitlab.com says dmarc=pass for gitlab.com`."""
     flags: tuple[str, ...] = ()
-    """Stable words such as `lookalike_domain`, `reply_to_differs`, `free_mail`."""
+    """Stable words such as `lookalike_domain`, `reply_to_differs`, `free_mail`, `disproved`."""
     partner: Partner | None = None
     """Of the directory; only with Trust.KNOWN."""
 

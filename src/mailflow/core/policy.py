@@ -136,6 +136,10 @@ def _lookalike(case: Case, _: Playbook) -> str:
     return "the sender's domain looks like another one" if "lookalike_domain" in case.sender.flags else ""
 
 
+def _misleading_name(case: Case, _: Playbook) -> str:
+    return "the sender's name shows another address than his" if "name_shows_other_address" in case.sender.flags else ""
+
+
 def _unreadable(case: Case, _: Playbook) -> str:
     return next((d.sentence for d in case.message.defects if d.code in UNREADABLE_DEFECTS), "")
 
@@ -212,6 +216,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("no_reply_address", Outcome.HOLD_UNLESS_SILENT, "an answer needs one place to go", _no_reply_address),
     Guard("unreadable", Outcome.HOLD, "what was not read is not answered", _unreadable),
     Guard("lookalike", Outcome.HOLD_UNLESS_SILENT, "an impostor may be writing (D2)", _lookalike),
+    Guard("misleading_name", Outcome.HOLD_UNLESS_SILENT, "readers would take him for another (D2)", _misleading_name),
     Guard("reply_to_differs", Outcome.HOLD_UNLESS_SILENT, "the answer would go elsewhere", _reply_to_elsewhere),
     Guard("reused_message_id", Outcome.HOLD, "a replay or a broken client", _reused_message_id),
     Guard("too_old", Outcome.HOLD_UNLESS_SILENT, "nobody waits for it any more", _too_old),

@@ -12,7 +12,8 @@ from typing import Protocol
 from mailflow.core.classification import Classification
 from mailflow.core.conversation import Candidate, Clues, Placement
 from mailflow.core.delivery import OutboxState
-from mailflow.core.message import Address, InboundMessage, MailRef, Octets, Origin, OutboundMessage, Sender
+from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, Sender
+from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.policy import Decision, History
 from mailflow.core.ports import Batch, Cursor, Disposition

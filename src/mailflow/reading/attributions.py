@@ -44,7 +44,7 @@ WROTE: dict[str, str] = {
 WROTE_UNSPACED: dict[str, str] = {
     "zh": "写道 寫道 写于 寫於 来信",
     "ja": "のメール 書きました のメッセージ",
-    "ko": "작성 쓴 글 썼습니다",
+    "ko": "작성 쓴 썼습니다",
     "he, ar, fa": "כתב كتب كتابة نوشت",
     "th": "เขียน",
 }
@@ -95,9 +95,7 @@ def _words(table: dict[str, str]) -> str:
 
 
 _VERBS = frozenset(" ".join(WROTE.values()).split())
-_UNSPACED_VERBS = re.compile(
-    "|".join(" ".join(WROTE_UNSPACED.values()).replace("쓴 글", "쓴글").split()).replace("쓴글", "쓴 글")
-)
+_UNSPACED_VERBS = re.compile("|".join(" ".join(WROTE_UNSPACED.values()).split()))
 _TOKEN = re.compile(r"[^\W\d_]+")
 _DAY = rf"(?:{_words(WEEKDAYS)})[^\W\d]{{0,9}}"
 _DATED = rf"(?:{_DAY}[.,]{{0,2}}(?:\s|$)|(?:\S{{1,14}}\s+){{0,3}}\(?\d)"

@@ -28,6 +28,8 @@ from mailflow.reading.uuencode import without_uuencoded, without_yencoded
 
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
+MAX_REREAD = 5
+"""Parts of a mail that are read anew: under another boundary, or as what a signature holds."""
 MAX_RESORTS = 50
 """Leaves that are looked at for a mail without body."""
 
@@ -49,6 +51,7 @@ class _Found:
     defects: dict[str, Defect] = field(default_factory=dict)
     packed: list[Piece] = field(default_factory=list)
     """Bodies that lay in a winmail.dat."""
+    rereads: int = 0
 
     def defect(self, defect: Defect | None) -> None:
         if defect:
@@ -166,17 +169,20 @@ def _read_broken_multipart(part: Part, found: _Found) -> list[Piece]:
     """A multipart that found no parts under its boundary: read under the boundary that its lines show, else as text."""
     octets = decoded_payload(part)
     boundary = _LIKELY_BOUNDARY.search(octets)
-    if boundary is None or boundary[1].decode("latin-1") == part.parameters.get("boundary"):
-        found.defect(_BROKEN)
-        return [Piece(plain_text(octets, "text/plain", part.parameters))]
-    found.defect(_WRONG_BOUNDARY)
-    mended, _ = mime_tree(b'Content-Type: multipart/mixed; boundary="' + boundary[1] + b'"\r\n\r\n' + octets)
-    return _read(mended, found)
+    if boundary and found.rereads < MAX_REREAD:
+        found.rereads += 1
+        mended, _ = mime_tree(b'Content-Type: multipart/mixed; boundary="' + boundary[1] + b'"\r\n\r\n' + octets)
+        if mended.is_multipart():
+            found.defect(_WRONG_BOUNDARY)
+            return _read(mended, found)
+    found.defect(_BROKEN)
+    return [Piece(plain_text(octets, "text/plain", part.parameters))]
 
 
 def _read_sealed(part: Part, found: _Found) -> list[Piece]:
     """S/MIME in one piece: what is only signed is opened like an envelope."""
-    content = sealed.signed_content(decoded_payload(part))
+    content = sealed.signed_content(decoded_payload(part)) if found.rereads < MAX_REREAD else None
+    found.rereads += 1
     if content is None:
         found.defect(sealed.defect_of(part.get_content_type()))
         return []

@@ -177,6 +177,9 @@ _ENCODED_WORD = re.compile(
 _QUOTED_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
 
 
+_LINE_ENDS = re.compile("[\r\n\x0b\x0c\x85\u2028\u2029]+")
+
+
 def decode_words(value: str) -> str:
     """`value` of an unstructured field or a phrase, its encoded words decoded (RFC 2047), broken ones left as they are.
 
@@ -206,7 +209,7 @@ def decode_words(value: str) -> str:
             octets, charset = octets + payload, word[1].lower()
         position = word.end()
     pieces += [decode(octets, charset), value[position:]]
-    return clean("".join(pieces))
+    return _LINE_ENDS.sub(" ", clean("".join(pieces)))  # an encoded word may hide one; a field is one line
 
 
 def _b_octets(text: str) -> bytes | None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from email.message import Message
 from enum import StrEnum
 
-from mailflow.reading.returned_mail import before_copy, own_parts, part_text
+from mailflow.reading.mime_tree import own_parts
+from mailflow.reading.returned_mail import before_copy, part_text
 from mailflow.reading.transfer import from_base64
 from mailflow.reading.wording import one_line
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 from mailflow.core.message import Attachment, InboundMessage
 from mailflow.reading.cues import CUES, MACHINE_ORDERS
-from mailflow.reading.sender import Desk, is_free_mail
+from mailflow.reading.free_mail import is_free_mail
+from mailflow.reading.sender import Desk
 
 
 def find(message: InboundMessage, desk: Desk) -> frozenset[str]:

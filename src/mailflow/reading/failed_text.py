@@ -13,7 +13,8 @@ from email.message import Message
 from mailflow.core.message import FailedRecipient, InboundMessage
 from mailflow.reading import bounce_words
 from mailflow.reading.delivery_report import LONGEST_DIAGNOSTIC
-from mailflow.reading.returned_mail import before_copy, carried, has_copy, own_parts
+from mailflow.reading.mime_tree import own_parts
+from mailflow.reading.returned_mail import before_copy, carried, has_copy
 from mailflow.reading.wording import any_of, one_line
 
 _MAX_TEXT = 32 * 1024

@@ -29,7 +29,11 @@ MAX_MIME_FIELD = 8_000
 """Characters of a Content-* field."""
 MAX_FIELDS = 1_000
 MAX_ADDRESSES = 500
+MAX_WORD = 900
+"""Octets of an identifier or an address. Longer ones fit on no line with their field's name (RFC 5322, 2.1.1), so no
+answer could name them, and no index of a database takes them."""
 _EMPTY_PARAMETERS = re.compile(r";(?:\s*;)+")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -64,7 +68,19 @@ def unfolded(value: str) -> str:
 
 def raw_fields(message: Message) -> list[tuple[str, str]]:
     """The fields of `message` in order, unfolded, octets as text, encoded words not decoded; at most MAX_FIELDS."""
-    return [(name, unfolded(octets_as_text(value))) for name, value in islice(message.raw_items(), MAX_FIELDS)]
+    return [
+        (name, trace_text(value) if name.lower() in TRACE_FIELDS else unfolded(octets_as_text(value)))
+        for name, value in islice(message.raw_items(), MAX_FIELDS)
+    ]
+
+
+def trace_text(value: str) -> str:
+    """A server's field, octet for octet: nothing vanishes and no charset is guessed; what is no text is U+FFFD.
+
+    Why: our server compares octets. A NUL or a byte order mark inside its name makes another name to it, so also to us.
+    """
+    text = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return " ".join(filter(None, (line.strip(" \t") for line in re.split("[\r\n]+", _CONTROL.sub("\ufffd", text)))))
 
 
 def decoded(fields: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -150,7 +166,8 @@ def addresses(values: Iterable[str]) -> tuple[Address, ...]:
     found: dict[str, Address] = {}
     for value in values:
         for address in _mailboxes(unfolded(value)):
-            found.setdefault(address.addr_spec.lower(), address)
+            if _fits_a_line(address.addr_spec):
+                found.setdefault(address.addr_spec.lower(), address)
             if len(found) >= MAX_ADDRESSES:
                 return tuple(found.values())
     return tuple(found.values())
@@ -220,8 +237,13 @@ def message_ids(values: Iterable[str]) -> tuple[str, ...]:
     for value in values:
         text = decode_words(value) if "=?" in value else clean(value)
         ids = _MESSAGE_ID.findall(text) or _bare_ids(text)
-        found.update(dict.fromkeys(identifier for each in ids if (identifier := _SPACE.sub("", each))))
+        words = (_SPACE.sub("", each) for each in ids)
+        found.update(dict.fromkeys(word for word in words if word and _fits_a_line(word)))
     return tuple(found)
+
+
+def _fits_a_line(word: str) -> bool:
+    return len(word) <= MAX_WORD // 4 or len(word.encode("utf-8", "surrogatepass")) <= MAX_WORD
 
 
 def _bare_ids(text: str) -> list[str]:

@@ -25,6 +25,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.reading.domain_name import organisation, to_unicode
@@ -168,8 +169,8 @@ def _as_beginning(domain: str, known: KnownNames) -> str:
 
 
 def _imitated(seen: _Name, known: KnownNames) -> str:
-    targets = (*(own for own in known.own if _imitates_ours(seen, own)), *_imitated_partners(seen, known))
-    return next((target.domain for target in targets), "")
+    ours = (own for own in known.own if _imitates_ours(seen, own))
+    return next((target.domain for target in chain(ours, _imitated_partners(seen, known))), "")
 
 
 def _imitates_ours(seen: _Name, own: _Name) -> bool:

@@ -1,8 +1,9 @@
 """The MIME structure of a mail, built from its octets and bounded while it is built (RFC 2045, 2046; RFC 5322, 4).
 
-Rule: size, depth, number of parts and length of fields are capped inside the parser, so that no mail takes long.
-Rule: every part keeps its octets as they were sent; a message inside a mail is opened when somebody asks for it.
-Rule: what is plainly not the mail is mended before parsing: mbox lines, CR line ends, junk between fields.
+Rule: depth, number of parts and length of header and fields are capped inside the parser, so that no mail takes long.
+Rule: a part is a range of the mail's octets as they were sent, however many: nothing is copied but what is looked at.
+A message inside a mail is opened when somebody asks for it.
+Rule: what is plainly not the mail is mended before parsing (`mending`).
 Why an own splitter: a search for boundaries costs a third of email.parser's walk over lines, and sizes and hashes of
 what hangs on a mail stay exact. What comes out is an email.message.Message, whose compat32 questions work as ever.
 """
@@ -16,13 +17,13 @@ from itertools import islice
 from typing import Any
 
 from mailflow.core.message import Defect
-from mailflow.reading import headers
-from mailflow.reading.transfer import decoded, encoding_name
+from mailflow.core.octets import Octets, slices
+from mailflow.reading import headers, mending
+from mailflow.reading.boundaries import pieces
+from mailflow.reading.transfer import decoded_slices, encoding_name, first_octets, is_plain
 
-MAX_SIZE = 40 * 2**20
-"""Octets that are read; servers commonly refuse more than 25 to 35 MiB."""
-MAX_HEADER = 1_000_000
-"""Octets of the header that are looked at before parsing."""
+MAX_UNPACKED = 8 * 2**20
+"""Octets of one part that are in memory to be read; described are all of them."""
 MAX_DEPTH = 40
 MAX_PARTS = 1_000
 
@@ -41,15 +42,21 @@ _POLICY = headers.CappedPolicy()
 
 
 class Part(Message):
-    """A part of a mail and the octets of its body as they were sent. Beyond MAX_DEPTH nothing is a container."""
+    """A part of a mail, whose body is `source` from `start` to `end`. Beyond MAX_DEPTH nothing is a container."""
 
     _payload: Any
 
     def __init__(
-        self, octets: bytes = b"", budget: _Budget | None = None, depth: int = 0, default_type: str = "text/plain"
+        self,
+        source: Octets,
+        start: int,
+        end: int,
+        budget: _Budget | None = None,
+        depth: int = 0,
+        default_type: str = "text/plain",
     ) -> None:
         super().__init__(_POLICY)
-        self.octets = octets
+        self.source, self.start, self.end = source, start, end
         self.budget = budget or _Budget()
         self.depth = depth
         self.set_default_type(default_type)
@@ -88,6 +95,19 @@ class Part(Message):
         return self._known_parameters
 
     @property
+    def octets(self) -> bytes:
+        """The first MAX_UNPACKED of its octets, as they were sent."""
+        return self.source[self.start : min(self.end, self.start + MAX_UNPACKED)]
+
+    def content(self) -> Iterator[bytes]:
+        """All of its octets in slices, the transfer encoding undone as far as it goes."""
+        return decoded_slices(self.source, self.start, self.end, self.encoding)
+
+    def unpacked(self, length: int = MAX_UNPACKED) -> bytes:
+        """The first `length` octets of its content."""
+        return first_octets(self.content(), length)
+
+    @property
     def encoding(self) -> str:
         """Its transfer encoding, careless spellings set right."""
         if self._known_encoding is None:
@@ -119,21 +139,24 @@ class Part(Message):
             return None if decode else self._payload if i is None else self._payload[i]
         if i is not None:
             raise TypeError("a leaf has no part to give")
-        return decoded(self.octets, self.encoding) if decode else self.octets.decode("ascii", "replace")
+        return self.unpacked() if decode else self.octets.decode("ascii", "replace")
 
 
 def _opened(part: Part) -> list[Part]:
     """What a message/* part carries: one message, or the groups of fields of a delivery report (RFC 3464, 2.1)."""
-    octets = decoded(part.octets, part.encoding)
-    if part.get_content_type() != "message/delivery-status":
-        return [_part(octets, part.budget, part.depth + 1)]
-    groups = re.split(rb"\r?\n\r?\n", octets.strip(b"\r\n"), maxsplit=MAX_PARTS)
-    return [_part(group + b"\n", part.budget, part.depth + 1) for group in groups]
+    if part.get_content_type() == "message/delivery-status":
+        groups = re.split(rb"\r?\n\r?\n", part.unpacked().strip(b"\r\n"), maxsplit=MAX_PARTS)
+        return [_part(group + b"\n", 0, len(group) + 1, part.budget, part.depth + 1) for group in groups]
+    if is_plain(part.encoding):
+        return [_part(part.source, part.start, part.end, part.budget, part.depth + 1)]
+    octets = part.unpacked()
+    return [_part(octets, 0, len(octets), part.budget, part.depth + 1)]
 
 
-def mime_tree(content: bytes) -> tuple[Part, list[Defect]]:
+def mime_tree(content: Octets) -> tuple[Part, list[Defect]]:
     """The root of `content` and which caps it ran into. Total."""
-    root = _part(_mended(content[:MAX_SIZE]), _Budget(), 0)
+    source, start = mending.mended(content)
+    root = _part(source, start, len(source), _Budget(), 0)
     budget = root.budget
     is_so = ((budget.is_too_many, _TOO_MANY), (budget.is_too_deep, _TOO_DEEP))
     return root, [defect for is_there, defect in is_so if is_there]
@@ -145,32 +168,33 @@ _TOO_DEEP = Defect("too_deep", f"Parts nest deeper than {MAX_DEPTH}; what lies d
 
 # ---- header and body ----------------------------------------------------------------------------------------
 
-_HEAD = re.compile(rb"(?:(?:[!-9;-~]+:|[ \t])[^\n]*(?:\n|\Z))*")
-_BLANK_LINE = (b"\n", b"\r\n")
 _STRAY_CR = re.compile(rb"[ \t]*\r(?!\n)[ \t]*")
 _FIELD = re.compile(r"^([!-9;-~]+):[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)", re.MULTILINE)
 
 
-def _part(content: bytes, budget: _Budget, depth: int, default_type: str = "text/plain") -> Part:
-    end = _head_end(content)
-    if end < len(content) and not content.startswith(_BLANK_LINE, end):
-        content = _with_mended_header(content)
-        end = _head_end(content)
-    separator = 2 if content.startswith(b"\r\n", end) else 1 if content.startswith(b"\n", end) else 0
-    part = Part(content[end + separator :], budget, depth, default_type)
-    if end:
-        _read_fields(part, content[:end])
-    if not separator and end < len(content):
+def own_parts(tree: Message) -> Iterator[Message]:
+    """Every part of this mail itself, not those of messages that it carries."""
+    yield tree
+    if tree.get_content_maintype() != "message" and tree.is_multipart():
+        for part in tree.get_payload():
+            if isinstance(part, Message):
+                yield from own_parts(part)
+
+
+def _part(
+    source: Octets, start: int, end: int, budget: _Budget, depth: int, default_type: str = "text/plain"
+) -> Part:
+    head, body = mending.header(source, start, end)
+    line = source[body : min(body + 2, end)]
+    separator = 2 if line == b"\r\n" else 1 if line[:1] == b"\n" else 0
+    part = Part(source, body + separator, end, budget, depth, default_type)
+    if head:
+        _read_fields(part, head)
+    if not separator and body < end:
         part.defects.append(errors.MissingHeaderBodySeparatorDefect())
     if part.get_content_maintype() == "multipart":
-        _split(part)
+        _split(part, part.parameters.get("boundary", "").rstrip())
     return part
-
-
-def _head_end(content: bytes) -> int:
-    """Where the lines end that are fields or go on from one."""
-    head = _HEAD.match(content)
-    return head.end() if head else 0
 
 
 def _read_fields(part: Part, head: bytes) -> None:
@@ -191,28 +215,33 @@ def _read_fields(part: Part, head: bytes) -> None:
 # ---- parts --------------------------------------------------------------------------------------------------
 
 _PLAIN_ENCODINGS = frozenset({"", "7bit", "8bit", "binary"})
+_MAX_PIECES = 4 * MAX_PARTS
+"""Closing lines of a boundary that two levels share count too."""
 
 
-def _split(part: Part) -> None:
-    boundary = part.parameters.get("boundary", "").rstrip()
+def _split(part: Part, boundary: str) -> None:
     if not boundary:
         part.defects.append(errors.NoBoundaryInMultipartDefect())
         return
     if part.encoding not in _PLAIN_ENCODINGS:
         part.defects.append(errors.InvalidMultipartContentTransferEncodingDefect())
     delimiter = b"--" + boundary.encode("utf-8", "surrogateescape")
-    pieces = [*_pieces(part.octets, delimiter)]
-    if not any(pieces):
-        pieces = [*_pieces(part.octets, delimiter, anywhere=True)]
-    if not any(pieces):
+    found = _pieces(part, delimiter, anywhere=False) or _pieces(part, delimiter, anywhere=True)
+    if not found:
         part.defects.append(errors.StartBoundaryNotFoundDefect())
         return
-    if None not in pieces:
+    if None not in found and len(found) < _MAX_PIECES:
         part.defects.append(errors.CloseBoundaryNotFoundDefect())
-    _fill(part, iter(pieces), is_inner=False)
+    _fill(part, iter(found), is_inner=False)
 
 
-def _fill(part: Part, pieces: Iterator[bytes | None], is_inner: bool) -> None:
+def _pieces(part: Part, delimiter: bytes, *, anywhere: bool) -> list[range | None]:
+    """As `boundaries.pieces`; [] where nothing but empty ones and closing lines were found."""
+    found = [*islice(pieces(part.source, part.start, part.end, delimiter, anywhere=anywhere), _MAX_PIECES)]
+    return found if any(found) else []
+
+
+def _fill(part: Part, pieces: Iterator[range | None], is_inner: bool) -> None:
     """`part` gets its pieces, also those behind a closing line: some clients reuse one boundary on two levels, and
     then the parts behind the inner multipart would be lost."""
     part.set_payload([])
@@ -226,7 +255,7 @@ def _fill(part: Part, pieces: Iterator[bytes | None], is_inner: bool) -> None:
             part.budget.is_too_many = True
             return
         part.budget.parts += 1
-        child = _part(piece, part.budget, part.depth + 1, default_type)
+        child = _part(part.source, piece.start, piece.stop, part.budget, part.depth + 1, default_type)
         part.attach(child)
         if _is_cut_open(child, part):
             child.defects.clear()
@@ -237,95 +266,3 @@ def _is_cut_open(child: Part, parent: Part) -> bool:
     """Whether `child` is a multipart whose parts were taken for its parent's, for the boundary is the same."""
     is_empty = child.get_content_maintype() == "multipart" and not child.is_multipart()
     return is_empty and child.parameters.get("boundary") == parent.parameters.get("boundary")
-
-
-def _pieces(octets: bytes, delimiter: bytes, *, anywhere: bool = False) -> Iterator[bytes | None]:
-    """What stands between the delimiter lines (RFC 2046, 5.1.1); None for each closing line.
-
-    `anywhere`: a delimiter need not begin its line, as where a line end was lost.
-    """
-    start = -1
-    position = octets.find(delimiter)
-    while position >= 0:
-        end = position + len(delimiter)
-        closes = octets.startswith(b"--", end)
-        after = _line_end(octets, end + 2, closes) if closes else _line_end(octets, end)
-        if after is not None and (anywhere or position == 0 or octets[position - 1] in b"\r\n"):
-            if start >= 0 and position > start:
-                yield octets[start : _before_line_end(octets, start, position)]
-            if closes:
-                yield None
-            start = -1 if closes else after
-            end = after
-        position = octets.find(delimiter, end)
-    if start >= 0 and octets[start:].rstrip().endswith(delimiter + b"--"):
-        yield octets[start : octets.rindex(delimiter)]
-        yield None
-    elif 0 <= start < len(octets):
-        yield octets[start:]
-
-
-_BOUNDARY_CHARACTER = re.compile(rb"[A-Za-z0-9'()+_,./:=?-]")
-
-
-def _line_end(octets: bytes, position: int, is_closing: bool = False) -> int | None:
-    """Where the next line begins, if from `position` on this one has nothing but blanks; behind a closing delimiter
-    also anything that no longer boundary could have."""
-    while position < len(octets) and octets[position] in b" \t":
-        position += 1
-    if octets.startswith(b"\r\n", position):
-        return position + 2
-    if octets[position : position + 1] in (b"\n", b"\r", b""):
-        return min(position + 1, len(octets))
-    return position if is_closing and not _BOUNDARY_CHARACTER.match(octets, position) else None
-
-
-def _before_line_end(octets: bytes, start: int, position: int) -> int:
-    """`position` less the line end before it, which belongs to the delimiter."""
-    if octets[position - 2 : position] == b"\r\n":
-        return max(start, position - 2)
-    return max(start, position - 1) if octets[position - 1] in b"\r\n" else position
-
-
-# ---- mending ------------------------------------------------------------------------------------------------
-
-_MBOX_LINE = re.compile(rb"(?:[ \t]*\r?\n|>?From (?![ \t]*:)[^\n]*\n)+")
-
-
-def _mended(content: bytes) -> bytes:
-    """`content` without what is not the mail (blank lines and mbox `From ` lines before it), line ends made regular."""
-    if content[:1] in b"\r\n \t>F" and (lead := _MBOX_LINE.match(content)):
-        content = content[lead.end() :]
-    if content[:1] in b" \t" and _FIRST_FIELD.match(content.lstrip(b" \t")):
-        content = content.lstrip(b" \t")
-    if b"\r\r\n" in content:
-        content = re.sub(rb"\r+\n", b"\r\n", content)
-    if b"\r" in content and b"\n" not in content:
-        content = content.replace(b"\r", b"\n")
-    return content
-
-
-_HEADER_END = re.compile(rb"\r?\n(?=\r?\n)")
-_FIELD_LINE = re.compile(rb"[!-9;-~]+:|[ \t]")
-_FIRST_FIELD = re.compile(rb"[!-9;-~]+[ \t]*:")
-_SPACED_NAME = re.compile(rb"^([!-9;-~]+)[ \t]+:", re.MULTILINE)
-_UNFOLDED = re.compile(rb"(;[ \t]*\r?\n)(?=[A-Za-z0-9*-]{1,40}=)")
-_KNOWN_FIELD = re.compile(
-    rb"^(?:from|to|cc|subject|date|message-id|mime-version|received|return-path|delivered-to|reply-to"
-    rb"|content-(?:type|transfer-encoding|disposition|id|description))[ \t]*:",
-    re.IGNORECASE | re.MULTILINE,
-)
-
-
-def _with_mended_header(content: bytes) -> bytes:
-    """Header lines that are no fields are dropped if known fields follow, parameters that lost their indentation get it
-    back, `Date :` loses its space (RFC 5322, 4.5). A mailbox file's `From ` line in between goes too."""
-    end = _HEADER_END.search(content, 0, MAX_HEADER)
-    length = end.end() if end else len(content)
-    head = content[:length]
-    if length > MAX_HEADER or not _FIRST_FIELD.match(head):
-        return content
-    mended = _UNFOLDED.sub(rb"\1 ", _SPACED_NAME.sub(rb"\1:", head)).splitlines(keepends=True)
-    last = max((number for number, line in enumerate(mended) if _KNOWN_FIELD.match(line)), default=-1)
-    kept = [line for number, line in enumerate(mended) if number > last or _FIELD_LINE.match(line)]
-    return b"".join(kept) + content[length:]

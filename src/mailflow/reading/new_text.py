@@ -5,6 +5,9 @@
 
 `quoting` finds what is not quoted, `signatures` what stands around the words.
 Rule: if nothing is left, everything is kept. Why: losing a person's words is worse than reading a quote twice.
+Why not mail-parser-reply, the best library there is: it rewrites the text where we need offsets, takes two minutes for
+16 KB of blank lines, and its tables under our own walk read 229 of 285 known replies right, these 281 (48 kept quotes
+against 4, 9 lost words against none).
 """
 
 from collections.abc import Sequence

@@ -38,28 +38,32 @@ MACHINE = re.compile(
         r"(?:please note:? )?(?:that )?this is an? (?:system[- ]|computer[- ])?(?:auto(?:mated|matic|matically)"
         r"|generated)\b",
         r"this (?:e-?mail|message) (?:was|is|has been) (?:sent |generated |created )?automatically\b",
-        r"automat(?:ic|ed) (?:message|reply|response|e-?mail)\W*$",
-        r"(?:please )?do not (?:reply|respond)(?: directly)? to this (?:e-?mail|message|mail)\b",
-        r"this (?:mailbox|inbox|e-?mail address) is (?:not monitored|unmonitored|not read)",
-        r"(?:dies(?:e (?:e-?mail|nachricht) (?:wurde|ist)| ist)) (?:eine )?automatisch"
-        r"|bitte antworten sie nicht auf diese",
-        r"ceci est un (?:message|e-?mail|courriel) (?:généré )?automatique|(?:merci"
-        r"|veuillez) (?:de )?ne pas (?:y )?répondre",
-        r"este es un (?:mensaje|correo) (?:generado )?autom|este correo se envía de forma autom|no responda a este",
-        r"esta é uma mensagem autom|este é um e-?mail autom|(?:por favor,? )?não responda",
-        r"questo è un messaggio (?:generato )?autom|(?:si prega di )?non rispondere a quest",
-        r"dit is een automatisch|niet (?:op )?dit bericht beantwoorden",
-        r"ta wiadomość (?:została|jest) .{0,20}automatycznie|prosimy na nią nie odpowiadać|wiadomość automatyczna",
-        r"toto je automatick|neodpovídejte na|bu (?:otomatik|e-posta otomatik)|bu mesaj otomatik",
-        r"det(?:ta|te) är ett automat|dette er en automat|ikke svar på denne|svara inte på detta",
-        r"tämä on automaatti|älä vastaa tähän",
+        r"automat(?:ic|ed) (?:message|reply|response|e-?mail)[.!*_\s]*$",
+        r"dies(?:e (?:e-?mail|nachricht) (?:wurde|ist)| ist) (?:eine )?automatisch",
+        r"ceci est un (?:message|e-?mail|courriel) (?:généré )?automatique",
+        r"este es un (?:mensaje|correo) (?:generado )?autom|este correo se envía de forma autom",
+        r"esta é uma mensagem autom|este é um e-?mail autom|questo è un messaggio (?:generato )?autom",
+        r"dit is een automatisch|ta wiadomość (?:została|jest) .{0,20}automatycznie|wiadomość automatyczna",
+        r"toto je automatick|bu (?:otomatik|e-posta otomatik)|bu mesaj otomatik|tämä on automaatti",
+        r"det(?:ta|te) är ett automat|dette er en automat",
         r"(?:это письмо|это сообщение) (?:создано|сформировано|отправлено) автоматически|это автоматическ",
-        "このメールは.{0,20}自動|(?:本|この)メール(?:に|へ).{0,12}返信(?:いただいても|しないで|はでき)"
-        "|此邮件.{0,12}自动|(?:系统)?自动发送",
-        "请勿(?:直接)?回复|發件專用|[본이] ?(?:메일|이메일)은 (?:발신 ?전용|자동)|회신하지 ?마",
+        "このメールは.{0,20}自動|此邮件.{0,12}自动|(?:系统)?自动发送|[본이] ?(?:메일|이메일)은 (?:발신 ?전용|자동)",
     ),
     re.IGNORECASE,
 )
+NO_ANSWER = re.compile(
+    r"[*_\W]*"
+    + any_of(
+        r"(?:please )?do not (?:reply|respond)(?: directly)? to this (?:e-?mail|message|mail)\b",
+        r"bitte antworten sie nicht auf diese|(?:merci|veuillez) (?:de )?ne pas (?:y )?répondre",
+        r"(?:por favor,? )?n(?:o|ão) responda a est|(?:si prega di )?non rispondere a quest",
+        r"niet (?:op )?dit bericht beantwoorden|prosimy na nią nie odpowiadać|neodpovídejte na",
+        r"ikke svar på denne|svara inte på detta|älä vastaa tähän",
+        "(?:本|この)メール(?:に|へ).{0,12}返信(?:いただいても|しないで|はでき)|请勿(?:直接)?回复|회신하지 ?마",
+    ),
+    re.IGNORECASE,
+)
+"""People say it of a mail that asks for nothing."""
 
 RECEIVED = re.compile(
     r"(?:[^.!?]{0,60}?[,!:] ?)?\W{0,3}"

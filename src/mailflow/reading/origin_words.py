@@ -70,16 +70,19 @@ def _subject_signs(message: InboundMessage, text: str, sentences: list[str]) -> 
     subject = " ".join(message.subject[:_LONGEST_SUBJECT].split())
     is_notice = notice_words.SUBJECT.match(subject) is not None
     is_away = away_words.SUBJECT.match(subject) is not None and not _is_question(sentences)
-    is_thanks = notice_words.THANKS_SUBJECT.match(subject) is not None and not _is_own(text, sentences)
+    is_thanks = notice_words.THANKS_SUBJECT.match(subject) is not None and not (
+        len(text) > _FEW_WORDS or _asks(sentences)
+    )
     if is_notice or is_away or is_thanks:
         yield OriginKind.AUTO_REPLIED, f"Subject: {subject}"
 
 
 def _text_signs(message: InboundMessage, text: str, sentences: list[str]) -> Iterator[_Found]:
     ends = (*sentences[:_HEAD], *sentences[-_TAIL:])
-    machine = next((one for one in ends if notice_words.MACHINE.match(one)), "")
-    if machine:
-        yield OriginKind.AUTO_GENERATED, f"the text says: {machine}"
+    machine = next(filter(notice_words.MACHINE.match, ends), "")
+    unanswered = "" if machine else next(filter(notice_words.NO_ANSWER.match, ends), "")
+    if machine or (unanswered and not _asks(sentences)):
+        yield OriginKind.AUTO_GENERATED, f"the text says: {machine or unanswered}"
     if not text or len(text) > _FEW_WORDS:
         return
     flat = " ".join(sentences)
@@ -98,9 +101,9 @@ def _is_question(sentences: list[str]) -> bool:
     return any(one.endswith(("?", "？")) and (len(one.split()) > 2 or not one.isascii()) for one in sentences)
 
 
-def _is_own(text: str, sentences: list[str]) -> bool:
-    """Whether a person has something to say: long, or a question, or a request."""
-    return len(text) > _FEW_WORDS or _is_question(sentences) or away_words.ASKS.search(" ".join(sentences)) is not None
+def _asks(sentences: list[str]) -> bool:
+    """Whether a person wants something: a question or a request."""
+    return _is_question(sentences) or away_words.ASKS.search(" ".join(sentences)) is not None
 
 
 # ---- notices ------------------------------------------------------------------------------------------------

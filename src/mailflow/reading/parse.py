@@ -14,7 +14,7 @@ from mailflow.core.message import Address, Defect, InboundMessage
 from mailflow.reading import headers, language, new_text
 from mailflow.reading.body import Body, read_body
 from mailflow.reading.charset import decode_words
-from mailflow.reading.mime_tree import MAX_SIZE, mime_tree
+from mailflow.reading.mime_tree import MAX_SIZE, mime_tree, own_parts
 
 _FORWARD_PREFIX = re.compile(
     r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|tr|rv|enc|i|doorst|vs|vb|pd|fs|ynt|转发|轉寄|転送|전달)\s*:", re.IGNORECASE
@@ -67,13 +67,14 @@ _IDENTITY = ("from", "to", "cc", "date", "subject")
 def _made_id(content: bytes, raw: dict[str, list[str]], body: Body) -> str:
     """What names a mail without a Message-ID: its bytes, or where it has a Date, what no relay changes.
 
-    Why: the same mail to two of our addresses comes twice, with other trace fields. Without a Date there is nothing that
-    tells a second copy from a second mail of the same words, so only the same bytes are the same mail.
+    Why: the same mail to two of our addresses comes twice, with other trace fields. Without a Date nothing tells a
+    second copy from a second mail of the same words, so only the same bytes are the same mail.
     """
     said = [content]
     if "date" in raw:
-        fields = (value for name in _IDENTITY for value in (name, *raw.get(name, ())))
-        said = [one.encode("utf-8", "surrogatepass") for one in (*fields, body.text, *(file.sha256 for file in body.attachments))]
+        fields = [value for name in _IDENTITY for value in (name, *raw.get(name, ()))]
+        files = [file.sha256 for file in body.attachments]
+        said = [one.encode("utf-8", "surrogatepass") for one in (*fields, body.text, *files)]
     return f"gen-{hashlib.sha256(b'|'.join(said)).hexdigest()}@mailflow.invalid"
 
 
@@ -108,7 +109,6 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "MissingHeaderBodySeparatorDefect": ("no_separator", "The header ends without a blank line."),
     "FirstHeaderLineIsContinuationDefect": ("first_line_folded", "The first header line is a continuation of nothing."),
     "MisplacedEnvelopeHeaderDefect": ("misplaced_from_line", "An mbox `From ` line stands inside the header."),
-    "MultipartInvariantViolationDefect": ("broken_multipart", "A multipart has no parts."),
     "InvalidMultipartContentTransferEncodingDefect": (
         "encoded_multipart",
         "A multipart claims to be base64 or quoted-printable.",
@@ -122,7 +122,7 @@ def _all_defects(content: bytes, size: int | None, tree: Message, known: list[De
         found["truncated"] = Defect("truncated", f"Only {len(content)} of {size} octets were fetched.")
     if len(content) > MAX_SIZE:
         found["too_large"] = Defect("too_large", f"Only {MAX_SIZE} of {len(content)} octets were read.")
-    for part in tree.walk():
+    for part in own_parts(tree):
         for defect in part.defects:
             code, sentence = _sentence(defect)
             found.setdefault(code, Defect(code, sentence))

@@ -167,7 +167,7 @@ def _separator(body: Body, number: int, begin: int) -> _Separator | None:
         if length:
             is_marked = _is_before_quote(body, number + length)
             return _Separator(_with_rule(body, number, begin), number + length, is_marked)
-    return _attribution(body, number, begin) or _glued(line, number)
+    return _attribution(body, number, begin) or _glued(body, number)
 
 
 def _quoted_run(body: Body, number: int) -> _Separator:
@@ -206,19 +206,22 @@ def _attribution(body: Body, number: int, begin: int) -> _Separator | None:
         if not attributions.is_attribution(candidate[beginning.at :], before_quote=before_quote):
             continue
         if (best is None or beginning.certainty > best[0]) and (first == number or beginning.certainty > 0):
-            cut = None
-            if beginning.at:
-                indent = body.lines[first].index(line)
-                cut = indent + len(line[: beginning.at].rstrip(" -"))
+            cut = _cut(body, first, line[: beginning.at]) if beginning.at else None
             best = beginning.certainty, _Separator(first, number + 1, before_quote, cut=cut)
             if beginning.certainty == attributions.SURE:
                 break
     return best[1] if best else None
 
 
-def _glued(line: str, number: int) -> _Separator | None:
+def _glued(body: Body, number: int) -> _Separator | None:
+    line = body.bare[number]
     found = separators.glued_marker(line)
     if found is None:
         return None
     at, kind = found
-    return _Separator(number, number + 1, is_forward=kind is Marker.FORWARDED, cut=at)
+    return _Separator(number, number + 1, is_forward=kind is Marker.FORWARDED, cut=_cut(body, number, line[:at]))
+
+
+def _cut(body: Body, number: int, words: str) -> int:
+    """How many characters of line `number` its first `words` take, without the fence behind them."""
+    return body.lines[number].index(words) + len(words.rstrip(" -"))

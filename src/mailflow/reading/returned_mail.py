@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from email.message import Message
 
 from mailflow.core.message import InboundMessage
+from mailflow.reading.mime_tree import own_parts
 from mailflow.reading.wording import any_of
 
 MAX_IDS = 20
@@ -48,15 +49,6 @@ _NAMED = re.compile(
 )
 _TAG = re.compile(r"</?[a-z][^<>@]{0,200}>", re.IGNORECASE)
 _BRACKETED = re.compile(r"<([^<>\s]+)>")
-
-
-def own_parts(tree: Message) -> Iterator[Message]:
-    """Every part of this mail itself, not those of messages that it carries."""
-    yield tree
-    if tree.is_multipart() and tree.get_content_maintype() != "message":
-        for part in tree.get_payload():
-            if isinstance(part, Message):
-                yield from own_parts(part)
 
 
 def carried(part: Message) -> Message | None:

@@ -19,7 +19,7 @@ from mailflow.core.message import Address, InboundMessage, Role, Sender, Trust
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory
 from mailflow.reading.authentication_results import our_verdict
 from mailflow.reading.domain_name import is_shared, to_ascii
-from mailflow.reading.free_mail import is_free_mail as is_free_mail
+from mailflow.reading.free_mail import is_free_mail
 from mailflow.reading.lookalike import known_names, resemblance
 
 
@@ -46,6 +46,7 @@ def identify(message: InboundMessage, desk: Desk, directory: PartnerDirectory = 
     alarms = list(filter(None, (resemblance(each, names) for each in shown)))
     flags = {
         "no_proof": trust is Trust.UNAUTHENTICATED,
+        "disproved": proof is _Proof.REFUSED,
         "free_mail": is_free_mail(domain),
         "lookalike_domain": bool(alarms),
         "reply_to_differs": reply_to_differs(message.from_, message.reply_to, desk, directory),

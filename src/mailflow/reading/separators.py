@@ -32,9 +32,11 @@ ORIGINAL: dict[str, str] = {
     "pt, it, ro": "mensagem original|messaggio originale|mesaj(?:ul)? original",
     "da, no": "oprindelig (?:meddelelse|besked|mail)|opprinnelig (?:melding|e-?post)|original meddelelse",
     "sv": "originalmeddelande|ursprungligt meddelande|ursprungligt mejl",
-    "fi, et": "alkuperäinen viesti.{0,12}|algne kiri",
+    "fi, et": r"alkuperäinen viesti(?: / orig\.msg\.?)?|algne kiri",
     "pl": "wiadomość oryginalna|oryginalna wiadomość|treść oryginalnej wiadomości",
-    "cs, sk, sl, hr": "původní (?:zpráva|e-?mail)|pôvodná správa.{0,22}|izvirno sporočilo|izvorna poruka",
+    "cs, sk, sl, hr": (
+        "původní (?:zpráva|e-?mail)|pôvodná správa(?: --- original message)?|izvirno sporočilo|izvorna poruka"
+    ),
     "hu": "eredeti üzenet|eredeti levél",
     "el, bg": "αρχικό μήνυμα|оригинално писмо",
     "ru, uk": "исходное сообщение|оригинальное сообщение|початкове повідомлення|оригінал повідомлення",
@@ -52,9 +54,11 @@ FORWARDED: dict[str, str] = {
     "pt, it, ro": "mensagem (?:re)?encaminhada|messaggio inoltrato|mesaj redirecționat",
     "da, no": "videresendt (?:meddelelse|besked|melding)|vidaresend melding",
     "sv": "vidarebefordrat (?:meddelande|mejl)",
-    "fi, et": "välitetty viesti.{0,12}|edelleenlähetetty viesti|edastatud kiri",
+    "fi, et": r"välitetty viesti(?: / fwd\.msg\.?)?|edelleenlähetetty viesti|edastatud kiri",
     "pl": "wiadomość przekazana|przekazana wiadomość|treść przekazanej wiadomości",
-    "cs, sk, sl, hr": "přeposlaná zpráva|preposlaná správa.{0,24}|posredovano sporočilo|proslijeđena poruka",
+    "cs, sk, sl, hr": (
+        "přeposlaná zpráva|preposlaná správa(?: --- forwarded message)?|posredovano sporočilo|proslijeđena poruka"
+    ),
     "hu": "továbbított (?:üzenet|levél)",
     "ru, uk": r"(?:пересылаемое|перенаправленное|пересланное) сообщение|(?:перенаправлене|переслане) повідомлення",
     "tr": "iletilmiş (?:mesaj|ileti)|iletilen ileti|yönlendirilen ileti",
@@ -157,7 +161,7 @@ RULE = re.compile(r"^(?:[-_=*~#+]{5,}|[\u2500-\u2501\u2012-\u2015_ー=＝]{3,}|(
 
 LABELS: dict[str, str] = {
     "from": (
-        "from|von|van|de|da|from|fra|från|od|odosielateľ|expéditeur|remitente|mittente|nadawca|lähettäjä|saatja|šalje|"
+        "from|von|van|de|da|fra|från|od|odosielateľ|expéditeur|remitente|mittente|nadawca|lähettäjä|saatja|šalje|"
         "feladó|expeditor|expeditorul|de la|kimden|gönderen|от|от кого|отправитель|від|від кого|מאת|من|"
         "差出人|送信者|发件人|寄件者|寄件人|보낸 사람|보낸사람"
     ),

@@ -31,11 +31,12 @@ _CLOSING = re.compile(
 _NAME = re.compile(r"(?:[A-Z\u00c0-\u00de\u0100-\u1eff\u0386-\u042f][\w.'’-]{0,20}|[^\w\s]{1,3}|[\u3040-\ud7af]{1,8})")
 MAX_NAMES = 3
 MAX_CLOSING = 80
+MAX_SPACES = 9
 
 
 def is_closing(line: str) -> bool:
     """Whether `line` closes a letter: `Kind regards,`, alone or with the name (or a smiling face) behind it."""
-    found = _CLOSING.match(lower(line)) if len(line) <= MAX_CLOSING else None
+    found = _CLOSING.match(lower(line)) if len(line) <= MAX_CLOSING and line.count(" ") <= MAX_SPACES else None
     if found is None:
         return False
     rest = line[found.end() :].rstrip(" ,.!*_")
@@ -223,10 +224,12 @@ def _ruled_card_end(lines: Sequence[str], filled: Sequence[int], order: int) -> 
     """As `_card_end`, for a bare rule: people draw rules in tables and between their paragraphs, too."""
     start = filled[order]
     below = [lines[number] for number in filled[order + 1 :]]
+    if all(map(RULE.match, below)):
+        return len(lines)
     legal = next((number for number, line in enumerate(below) if is_disclaimer(line)), len(below))
     card = below[:legal]
     stands_free = start == 0 or not lines[start - 1] or is_closing(lines[start - 1])
     is_name = len(card) == 1 and _is_name(card[0])
     has_contact = any(_CONTACT.search(line) or _COMPANY.search(line) for line in card)
     is_card = is_name or (has_contact and len(card) <= MAX_RULED_LINES and not any(map(is_prose, card)))
-    return len(lines) if stands_free and below and (is_card or not card) else None
+    return len(lines) if stands_free and (is_card or not card) else None

@@ -35,6 +35,8 @@ _OWN_DETAIL = re.compile(r"\+mf\.(0|[1-9][0-9]{0,18})\.([a-z2-7]{16})@", re.IGNO
 _RECIPIENT_FIELDS = ("Delivered-To", "X-Original-To", "Envelope-To")
 _SUBJECT_TAG = re.compile(r"\[MF-([1-9][0-9]{0,17})\]", re.IGNORECASE)
 MAX_TAGS = 3
+MAX_KEY = 200
+"""Characters of a subject that tell what it is about; an index holds no more than about 2,700 octets of a row."""
 MIN_SUBJECT_WORDS = 2
 """A subject of fewer words ("question", "NFR") says nothing of which matter it is."""
 
@@ -97,12 +99,15 @@ def candidates(message: InboundMessage) -> tuple[str, ...]:
 
 
 def subject_key(subject: str) -> str:
-    """The subject without answer and forward prefixes and [tags], case folded, blanks squeezed. A hint, no proof."""
+    """The subject without answer and forward prefixes and [tags], case folded, blanks squeezed. A hint, no proof.
+
+    At most MAX_KEY characters.
+    """
     key = " ".join(unicodedata.normalize("NFC", subject).casefold().split())
     while True:
         shorter = _without_affix(key)
         if shorter == key:
-            return key
+            return key[:MAX_KEY]
         key = shorter
 
 

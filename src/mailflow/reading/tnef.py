@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from mailflow.reading import rtf
-from mailflow.reading.charset import decode
+from mailflow.reading.charset import clean, decode
 
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 MAX_ATTRIBUTES = 2_000
@@ -93,16 +93,15 @@ def _take_bodies(read: Tnef, properties: bytes, codepage: str) -> None:
 
 def _take_file(file: PackedFile, identifier: int, value: bytes, codepage: str) -> None:
     if identifier == _TITLE:
-        file.filename = file.filename or _string(value, codepage)
+        file.filename = file.filename or _line(_string(value, codepage))
     elif identifier == _DATA:
         file.content = value
     elif identifier == _ATTACHMENT_PROPERTIES:
         found = dict(_properties(value, codepage))
-        names = (found.get(tag, "") for tag in (_PR_LONG_NAME, _PR_SHORT_NAME))
-        file.filename = next((name for name in names if isinstance(name, str) and name), file.filename)
-        file.filename = file.filename or str(found.get(_PR_NAME, ""))
-        file.content_type = str(found.get(_PR_TYPE, file.content_type))
-        file.content_id = str(found.get(_PR_CONTENT_ID, file.content_id)).strip("<> ")
+        long, short, name = (_line(found.get(tag, "")) for tag in (_PR_LONG_NAME, _PR_SHORT_NAME, _PR_NAME))
+        file.filename = long or short or file.filename or name
+        file.content_type = _line(found.get(_PR_TYPE, "")) or file.content_type
+        file.content_id = _line(found.get(_PR_CONTENT_ID, "")).strip("<> ") or file.content_id
         content = found.get(_PR_DATA)
         file.content = content if isinstance(content, bytes) else file.content
 
@@ -139,7 +138,7 @@ def _properties(data: bytes, codepage: str) -> Iterator[tuple[int, str | bytes]]
 
 def _value(kind: int, value: bytes, codepage: str) -> str | bytes:
     if kind == _UNICODE:
-        return value.decode("utf-16-le", "replace").rstrip("\0")
+        return clean(value.decode("utf-16-le", "replace"))
     if kind == _STRING:
         return _string(value, codepage)
     return value[_INTERFACE:] if kind == _OBJECT else value
@@ -155,6 +154,11 @@ def _padded(length: int) -> int:
 
 def _string(value: bytes, codepage: str) -> str:
     return decode(value.rstrip(b"\0"), codepage)
+
+
+def _line(value: str | bytes) -> str:
+    """A name; '' where the property holds no text."""
+    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def _codepage(value: bytes) -> str:

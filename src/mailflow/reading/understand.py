@@ -18,7 +18,7 @@ def understand(
     return Understood(
         message=message,
         origin=origin.detect(message, content, desk),
-        sender=sender.identify(message, desk),
+        sender=sender.identify(message, desk, partners),
         facts=facts.find(message, desk),
     )
 

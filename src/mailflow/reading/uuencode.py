@@ -2,17 +2,29 @@
 
 import binascii
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from mailflow.core.octets import Octets, slices
 from mailflow.reading.charset import clean, decode
 
 
-def from_uuencode(data: bytes) -> bytes:
+_LONGEST_LINE = 1_000
+"""Characters; a line of uuencode has 61."""
+
+
+def uuencode_slices(octets: Octets, start: int, end: int, size: int) -> Iterator[bytes]:
     """The file of a part whose transfer encoding is x-uuencode; without a `begin` line all of it is data."""
-    lines = data.decode("latin-1").replace("\r\n", "\n").split("\n")
-    begin = next((number for number, line in enumerate(lines) if line.startswith("begin ")), -1)
-    end = next((number for number in range(begin + 1, len(lines)) if lines[number].strip() == "end"), len(lines))
-    return _uu_decoded(lines[begin + 1 : end])
+    begin = start if octets[start : start + 6] == b"begin " else octets.find(b"\nbegin ", start, end)
+    first = octets.find(b"\n", begin + 1, end) + 1 if begin >= 0 else start
+    torn = ""
+    for one in slices(octets, first or end, end, size):
+        *lines, torn = (torn + one.decode("latin-1")).split("\n")
+        whole, torn = [line.rstrip("\r") for line in lines], torn[:_LONGEST_LINE]
+        stop = next((number for number, line in enumerate(whole) if line.strip() == "end"), len(whole))
+        yield _uu_decoded(whole[:stop])
+        if stop < len(whole):
+            return
+    yield b"" if torn.strip() == "end" else _uu_decoded([torn])
 
 
 MAX_FILES = 100

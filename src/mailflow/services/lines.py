@@ -27,6 +27,12 @@ class OriginLine(_Line):
     evidence: str
 
 
+class FailureLine(_Line):
+    addr_spec: str
+    is_permanent: bool
+    diagnostic: str
+
+
 class DefectLine(_Line):
     code: str
     sentence: str
@@ -49,6 +55,7 @@ class ParsedLine(_Line):
     bounced: list[str]
     language: str
     defects: list[DefectLine]
+    failures: list[FailureLine]
 
 
 class IntentLine(_Line):
@@ -101,6 +108,10 @@ def parsed_line(file: str, read: Understood) -> ParsedLine:
         ],
         origin=OriginLine(kind=read.origin.kind.value, evidence=read.origin.evidence),
         bounced=[one.addr_spec for one in read.origin.bounced],
+        failures=[
+            FailureLine(addr_spec=one.addr_spec, is_permanent=one.is_permanent, diagnostic=one.diagnostic)
+            for one in read.origin.bounced
+        ],
         language=message.language,
         defects=[DefectLine(code=one.code, sentence=one.sentence) for one in message.defects],
     )

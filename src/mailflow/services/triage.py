@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mailflow.core.classification import Classification
-from mailflow.core.message import Octets
+from mailflow.core.octets import Octets
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, History, decide

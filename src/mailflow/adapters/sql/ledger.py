@@ -15,7 +15,8 @@ from sqlalchemy import case, select, update
 from mailflow.adapters.rows import mail_ref
 from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Session
 from mailflow.core.delivery import InboundState
-from mailflow.core.message import SLICE, Octets, RawMessage, slices
+from mailflow.core.message import RawMessage
+from mailflow.core.octets import SLICE, Octets, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.core.storage import ClaimedMail, Recorded, Unacknowledged
 from mailflow.errors import StoreError
