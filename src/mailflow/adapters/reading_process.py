@@ -25,7 +25,7 @@ from mailflow.reading.understand import understand
 
 DEADLINE = timedelta(seconds=20)
 _START = timedelta(seconds=60)
-ReadAt = Callable[[bytes, int | None, Desk, PartnerDirectory], Understood]
+ReadAt = Callable[[Octets, int | None, Desk, PartnerDirectory], Understood]
 
 
 def _child(connection: Connection, read: ReadAt, desk: Desk) -> None:
@@ -43,7 +43,7 @@ def _child(connection: Connection, read: ReadAt, desk: Desk) -> None:
         content, size = told
         with _handed_over(connection, content) as octets:
             try:
-                connection.send(read(octets[:], size, desk, partners))
+                connection.send(read(octets, size, desk, partners))
             except Exception as error:  # noqa: BLE001 - the edge of the child: the parent raises it as PoisonMail
                 connection.send(f"{type(error).__name__}: {error}")
 

@@ -22,6 +22,7 @@ from mailflow.core.message import Envelope, OutboundMessage
 from mailflow.core.ports import RenderedAnswer
 
 LOOP_HEADER = "X-Mailflow-Loop"
+"""Every mail that this desk sends carries it."""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _ADDR_SPEC = re.compile(r"[^\s<>(),;:\\\"\[\]@\x00-\x1f\x7f]+@[^\s<>(),;:\\\"@\x00-\x1f\x7f]+")
 _MESSAGE_ID = re.compile(r"[^\s<>\x00-\x1f\x7f]+")

@@ -61,8 +61,8 @@ class Understood:
     facts: frozenset[str]
 
 
-Read = Callable[[bytes, int | None, PartnerDirectory], Understood]
-"""Reads one mail: its bytes, its size on the server where they were cut short, and the partners that are known."""
+Read = Callable[[Octets, int | None, PartnerDirectory], Understood]
+"""Reads one mail: its octets, its size on the server where they were cut short, and the partners that are known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from email.message import Message
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ from mailflow.core.message import Attachment
 from mailflow.reading.charset import clean, decode_words
 from mailflow.reading.headers import parameters, unfolded
 from mailflow.reading.mime_tree import Part
-from mailflow.reading.transfer import decoded
 
 
 class Disposition(NamedTuple):
@@ -33,7 +33,7 @@ def attachment(part: Part, placed: Disposition) -> Attachment:
     if not filename and content_type in ("message/rfc822", "message/global"):
         filename = _nested_name(part)
     is_inline = placed.kind == "inline" and content_type.startswith("image/")
-    return described(filename, content_type, decoded(part.octets, part.encoding), is_inline)
+    return described(filename, content_type, part.content(), is_inline)
 
 
 def content_id(part: Part) -> str:
@@ -41,8 +41,13 @@ def content_id(part: Part) -> str:
     return unfolded(part.mime.get("content-id", "")).strip("<> ")
 
 
-def described(filename: str, content_type: str, data: bytes, is_inline: bool = False) -> Attachment:
-    return Attachment(filename, clean(content_type), len(data), hashlib.sha256(data).hexdigest(), is_inline)
+def described(filename: str, content_type: str, content: Iterable[bytes], is_inline: bool = False) -> Attachment:
+    """The attachment whose octets are those of `content`, one piece after the other."""
+    size, digest = 0, hashlib.sha256()
+    for one in content:
+        size += len(one)
+        digest.update(one)
+    return Attachment(filename, clean(content_type), size, digest.hexdigest(), is_inline)
 
 
 _NO_NAME = re.compile(r"[/:*?<>|]+")

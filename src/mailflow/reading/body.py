@@ -19,15 +19,16 @@ from mailflow.reading.attachment import Disposition, attachment, content_id, des
 from mailflow.reading.charset import decode
 from mailflow.reading.html_text import Page
 from mailflow.reading.invitation import invitation_text
-from mailflow.reading.mime_tree import Part, mime_tree
+from mailflow.reading.mime_tree import Part, mime_tree, reread
 from mailflow.reading.plain_text import plain_text
 from mailflow.reading.rtf import rtf_text
 from mailflow.reading.tnef import unpack
-from mailflow.reading.transfer import decoded_payload
 from mailflow.reading.uuencode import without_uuencoded, without_yencoded
 
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
+MAX_OCTETS = 4 * 2**20
+"""Octets of a part that are read as text; no charset needs as many for MAX_TEXT characters."""
 MAX_REREAD = 5
 """Parts of a mail that are read anew: under another boundary, or as what a signature holds."""
 MAX_RESORTS = 50
@@ -167,11 +168,11 @@ _LIKELY_BOUNDARY = re.compile(rb"^--(\S{1,70})[ \t]*\r?\nContent-", re.MULTILINE
 
 def _read_broken_multipart(part: Part, found: _Found) -> list[Piece]:
     """A multipart that found no parts under its boundary: read under the boundary that its lines show, else as text."""
-    octets = decoded_payload(part)
+    octets = _text_octets(part, found)
     boundary = _LIKELY_BOUNDARY.search(octets)
     if boundary and found.rereads < MAX_REREAD:
         found.rereads += 1
-        mended, _ = mime_tree(b'Content-Type: multipart/mixed; boundary="' + boundary[1] + b'"\r\n\r\n' + octets)
+        mended = reread(part, boundary[1].decode("utf-8", "surrogateescape"))
         if mended.is_multipart():
             found.defect(_WRONG_BOUNDARY)
             return _read(mended, found)
@@ -181,7 +182,7 @@ def _read_broken_multipart(part: Part, found: _Found) -> list[Piece]:
 
 def _read_sealed(part: Part, found: _Found) -> list[Piece]:
     """S/MIME in one piece: what is only signed is opened like an envelope."""
-    content = sealed.signed_content(decoded_payload(part)) if found.rereads < MAX_REREAD else None
+    content = sealed.signed_content(part.unpacked()) if found.rereads < MAX_REREAD else None
     found.rereads += 1
     if content is None:
         found.defect(sealed.defect_of(part.get_content_type()))
@@ -191,13 +192,13 @@ def _read_sealed(part: Part, found: _Found) -> list[Piece]:
 
 
 def _unpack(part: Part, found: _Found) -> None:
-    packed = unpack(decoded_payload(part))
+    packed = unpack(part.unpacked())
     if packed is None or not (packed.files or packed.text or packed.html):
         found.defect(_TNEF)
         return
     for file in packed.files:
         content_type = file.content_type or "application/octet-stream"
-        found.attachments.append((described(file.filename, content_type, file.content), file.content_id))
+        found.attachments.append((described(file.filename, content_type, [file.content]), file.content_id))
     if packed.html:
         page = Page(packed.html)
         found.content_ids |= page.content_ids
@@ -212,19 +213,35 @@ _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([A-Za-z0
 _HTML_DOCUMENT = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
+_BEFORE_CUT = 65_536
+_PARTS_OF_CHARACTERS = bytes(range(0x80, 0x100))
+
+
+def _text_octets(part: Part, found: _Found) -> bytes:
+    """The content of a text part up to MAX_OCTETS, cut where no character is torn: its charset would not be found."""
+    octets = part.unpacked(MAX_OCTETS + 1)
+    if len(octets) <= MAX_OCTETS:
+        return octets
+    found.defect(_TEXT_CAPPED)
+    if b"\0" in octets[:_BEFORE_CUT]:
+        return octets[:MAX_OCTETS]  # units of two or four octets
+    line_end = octets.rfind(b"\n", MAX_OCTETS - _BEFORE_CUT, MAX_OCTETS)
+    return octets[: line_end + 1] if line_end >= 0 else octets[:MAX_OCTETS].rstrip(_PARTS_OF_CHARACTERS)
+
+
 def _text_pieces(part: Part, content_type: str, found: _Found) -> list[Piece]:
-    octets = decoded_payload(part)
+    octets = _text_octets(part, found)
     if content_type == "text/html":
         return [_html_piece(octets, part.parameters.get("charset", ""), found)]
     if b"=ybegin " in octets:
         octets, files = without_yencoded(octets)
-        found.attachments += [(described(name, "application/octet-stream", content), "") for name, content in files]
+        found.attachments += [(described(name, "application/octet-stream", [content]), "") for name, content in files]
     text = plain_text(octets, content_type, part.parameters)
     if text.startswith("<") and _HTML_DOCUMENT.match(text):
         return [_html_piece(octets, part.parameters.get("charset", ""), found)]
     if "\nbegin " in f"\n{text}" and "\nend" in text:
         text, files = without_uuencoded(text)
-        found.attachments += [(described(name, "application/octet-stream", content), "") for name, content in files]
+        found.attachments += [(described(name, "application/octet-stream", [content]), "") for name, content in files]
     if "-----BEGIN PGP" in text:
         text, defect = sealed.without_armour(text)
         found.defect(defect)
@@ -252,10 +269,10 @@ def _last_resort(message: Part) -> list[Piece]:
         return pieces
     by_type = {part.get_content_type(): part for part in reversed(leaves)}
     if "text/rtf" in by_type:
-        return [Piece(rtf_text(decoded_payload(by_type["text/rtf"])))]
+        return [Piece(rtf_text(by_type["text/rtf"].unpacked()))]
     if "text/calendar" in by_type:
         part = by_type["text/calendar"]
-        return [Piece(invitation_text(plain_text(decoded_payload(part), "text/calendar", part.parameters)))]
+        return [Piece(invitation_text(plain_text(part.unpacked(), "text/calendar", part.parameters)))]
     return _text_pieces(message, "text/plain", _Found()) if leaves == [message] else []
 
 

@@ -17,7 +17,7 @@ from enum import StrEnum
 
 from mailflow.reading.mime_tree import own_parts
 from mailflow.reading.returned_mail import before_copy, part_text
-from mailflow.reading.transfer import from_base64
+from mailflow.reading.transfer import decoded
 from mailflow.reading.wording import one_line
 
 LONGEST_DIAGNOSTIC = 200
@@ -89,7 +89,7 @@ def _decoded(part: Message) -> str:
     text = part_text(part)
     encoding = f"{part.get('Content-Transfer-Encoding', '')}".strip().lower()
     if encoding == "base64" and "recipient" not in text.lower():
-        return from_base64(text.encode("utf-8", "replace")).decode("utf-8", "replace")
+        return decoded(text.encode("utf-8", "replace"), "base64").decode("utf-8", "replace")
     if encoding == "quoted-printable":
         return quopri.decodestring(text.encode("utf-8", "replace")).decode("utf-8", "replace")
     return text

@@ -17,9 +17,8 @@ from itertools import islice
 from typing import Any
 
 from mailflow.core.message import Defect
-from mailflow.core.octets import Octets, slices
-from mailflow.reading import headers, mending
-from mailflow.reading.boundaries import pieces
+from mailflow.core.octets import Octets
+from mailflow.reading import boundaries, headers, mending
 from mailflow.reading.transfer import decoded_slices, encoding_name, first_octets, is_plain
 
 MAX_UNPACKED = 8 * 2**20
@@ -147,10 +146,23 @@ def _opened(part: Part) -> list[Part]:
     if part.get_content_type() == "message/delivery-status":
         groups = re.split(rb"\r?\n\r?\n", part.unpacked().strip(b"\r\n"), maxsplit=MAX_PARTS)
         return [_part(group + b"\n", 0, len(group) + 1, part.budget, part.depth + 1) for group in groups]
+    return [_part(*_inside(part), part.budget, part.depth + 1)]
+
+
+def _inside(part: Part) -> tuple[Octets, int, int]:
+    """Where what it carries lies: in the mail itself, or in what is unpacked now."""
     if is_plain(part.encoding):
-        return [_part(part.source, part.start, part.end, part.budget, part.depth + 1)]
+        return part.source, part.start, part.end
     octets = part.unpacked()
-    return [_part(octets, 0, len(octets), part.budget, part.depth + 1)]
+    return octets, 0, len(octets)
+
+
+def reread(part: Part, boundary: str) -> Part:
+    """`part` as a multipart that `boundary` delimits, whatever its header says."""
+    again = Part(*_inside(part))
+    again.mime["content-type"] = f'multipart/mixed; boundary="{boundary}"'
+    _split(again, boundary)
+    return again
 
 
 def mime_tree(content: Octets) -> tuple[Part, list[Defect]]:
@@ -181,9 +193,7 @@ def own_parts(tree: Message) -> Iterator[Message]:
                 yield from own_parts(part)
 
 
-def _part(
-    source: Octets, start: int, end: int, budget: _Budget, depth: int, default_type: str = "text/plain"
-) -> Part:
+def _part(source: Octets, start: int, end: int, budget: _Budget, depth: int, default_type: str = "text/plain") -> Part:
     head, body = mending.header(source, start, end)
     line = source[body : min(body + 2, end)]
     separator = 2 if line == b"\r\n" else 1 if line[:1] == b"\n" else 0
@@ -237,8 +247,9 @@ def _split(part: Part, boundary: str) -> None:
 
 def _pieces(part: Part, delimiter: bytes, *, anywhere: bool) -> list[range | None]:
     """As `boundaries.pieces`; [] where nothing but empty ones and closing lines were found."""
-    found = [*islice(pieces(part.source, part.start, part.end, delimiter, anywhere=anywhere), _MAX_PIECES)]
-    return found if any(found) else []
+    found = boundaries.pieces(part.source, part.start, part.end, delimiter, anywhere=anywhere)
+    kept = [*islice(found, _MAX_PIECES)]
+    return kept if any(kept) else []
 
 
 def _fill(part: Part, pieces: Iterator[range | None], is_inner: bool) -> None:

@@ -17,13 +17,12 @@ import re
 from collections.abc import Iterator
 
 from mailflow.core.message import InboundMessage, Origin, OriginKind
+from mailflow.core.reply import LOOP_HEADER
 from mailflow.reading import bounce, origin_words
 from mailflow.reading.origin_headers import CAMPAIGN_FIELDS, LIST_FIELDS, auto_submitted, header_signs
 from mailflow.reading.sender import Desk
 from mailflow.reading.wording import one_line
 
-LOOP_HEADER = "X-Mailflow-Loop"
-"""Every mail that this desk sends carries it."""
 _LONGEST_EVIDENCE = 200
 _HEAD_OCTETS = 256 * 1024
 

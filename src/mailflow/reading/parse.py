@@ -11,22 +11,23 @@ from email.errors import MessageDefect
 from email.message import Message
 
 from mailflow.core.message import Address, Defect, InboundMessage
+from mailflow.core.octets import Octets, slices
 from mailflow.reading import headers, language, new_text
 from mailflow.reading.body import Body, read_body
 from mailflow.reading.charset import decode_words
-from mailflow.reading.mime_tree import MAX_SIZE, mime_tree, own_parts
+from mailflow.reading.mime_tree import mime_tree, own_parts
 
 _FORWARD_PREFIX = re.compile(
     r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|tr|rv|enc|i|doorst|vs|vb|pd|fs|ynt|转发|轉寄|転送|전달)\s*:", re.IGNORECASE
 )
 
 
-def message_tree(content: bytes) -> Message:
+def message_tree(content: Octets) -> Message:
     """The MIME structure that `parse` reads: compat32, capped, raw 8-bit fields as text. Total."""
     return mime_tree(content)[0]
 
 
-def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
+def parse(content: Octets, *, size: int | None = None) -> InboundMessage:
     """What `content` says. `size`: octets on the server, where `content` is only the start of it."""
     tree, defects = mime_tree(content)
     fields = headers.raw_fields(tree)
@@ -64,18 +65,21 @@ def parse(content: bytes, *, size: int | None = None) -> InboundMessage:
 _IDENTITY = ("from", "to", "cc", "date", "subject")
 
 
-def _made_id(content: bytes, raw: dict[str, list[str]], body: Body) -> str:
+def _made_id(content: Octets, raw: dict[str, list[str]], body: Body) -> str:
     """What names a mail without a Message-ID: its bytes, or where it has a Date, what no relay changes.
 
     Why: the same mail to two of our addresses comes twice, with other trace fields. Without a Date nothing tells a
     second copy from a second mail of the same words, so only the same bytes are the same mail.
     """
-    said = [content]
+    digest = hashlib.sha256()
     if "date" in raw:
         fields = [value for name in _IDENTITY for value in (name, *raw.get(name, ()))]
         files = [file.sha256 for file in body.attachments]
-        said = [one.encode("utf-8", "surrogatepass") for one in (*fields, body.text, *files)]
-    return f"gen-{hashlib.sha256(b'|'.join(said)).hexdigest()}@mailflow.invalid"
+        digest.update("|".join((*fields, body.text, *files)).encode("utf-8", "surrogatepass"))
+    else:
+        for one in slices(content):
+            digest.update(one)
+    return f"gen-{digest.hexdigest()}@mailflow.invalid"
 
 
 def _sender(raw: dict[str, list[str]]) -> tuple[Address | None, list[Defect]]:
@@ -116,12 +120,10 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
-def _all_defects(content: bytes, size: int | None, tree: Message, known: list[Defect]) -> tuple[Defect, ...]:
+def _all_defects(content: Octets, size: int | None, tree: Message, known: list[Defect]) -> tuple[Defect, ...]:
     found = {defect.code: defect for defect in known}
     if size is not None and size > len(content):
         found["truncated"] = Defect("truncated", f"Only {len(content)} of {size} octets were fetched.")
-    if len(content) > MAX_SIZE:
-        found["too_large"] = Defect("too_large", f"Only {MAX_SIZE} of {len(content)} octets were read.")
     for part in own_parts(tree):
         for defect in part.defects:
             code, sentence = _sentence(defect)

@@ -5,13 +5,14 @@ Rule: the worker and the training show a model the same of a mail, because both 
 
 from mailflow.core.classification import ClassifierInput
 from mailflow.core.message import Role, Trust
+from mailflow.core.octets import Octets
 from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.core.storage import Read, Understood
 from mailflow.reading import facts, origin, parse, sender
 
 
 def understand(
-    content: bytes, size: int | None, desk: sender.Desk, partners: PartnerDirectory = NO_PARTNERS
+    content: Octets, size: int | None, desk: sender.Desk, partners: PartnerDirectory = NO_PARTNERS
 ) -> Understood:
     """Read one mail. Total: bad mail yields defects. `size` is the size on the server where `content` was cut short."""
     message = parse.parse(content, size=size)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from mailflow.core.octets import Octets, slices
 from mailflow.reading.charset import clean, decode
 
-
 _LONGEST_LINE = 1_000
 """Characters; a line of uuencode has 61."""
 

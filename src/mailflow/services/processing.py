@@ -116,7 +116,7 @@ class Processing:
         if mail.content is not None:
             return self._read(mail.content, mail.size, self._partners)
         with self._store.opened(mail.inbound_id) as content:
-            return self._read(content[:], mail.size, self._partners)
+            return self._read(content, mail.size, self._partners)
 
     def _with_thread_language(self, understood: dict[int, Understood]) -> dict[int, Understood]:
         """A mail too short to tell its language is taken to be in that of its thread."""

@@ -37,7 +37,7 @@ class Triage:
 
         Raises PoisonMail for a mail that cannot be read in time.
         """
-        understood = self._read(content[:], None, NO_PARTNERS)
+        understood = self._read(content, None, NO_PARTNERS)
         classification = self._classifier.classify([classifier_input(understood)])[0]
         case = Case(
             message=understood.message,
