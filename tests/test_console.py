@@ -17,10 +17,12 @@ from mailflow.core.classification import Action
 from mailflow.core.delivery import OutboxState
 from mailflow.core.evaluation import Judged
 from mailflow.core.message import MailRef
+from mailflow.core.partner import Partner, PartnerKind, Route
 from mailflow.core.policy import GUARDS, SEND_GUARDS
 from mailflow.core.storage import (
     DecidedMail,
     MessageView,
+    Mute,
     OutboxView,
     QuarantineView,
     StoryLine,
@@ -31,6 +33,7 @@ from mailflow.services.lines import (
     AttachmentLine,
     ClassifiedLine,
     DefectLine,
+    FailureLine,
     IntentLine,
     OriginLine,
     ParsedLine,
@@ -110,7 +113,10 @@ PARSED = ParsedLine(
     bounced=[EVIL],
     language="en",
     defects=[DefectLine(code="x", sentence=EVIL)],
+    failures=[FailureLine(addr_spec=EVIL, is_permanent=True, diagnostic=EVIL)],
 )
+MUTE = Mute(EVIL, NOON, NOON, EVIL)
+PARTNER = Partner((EVIL,), EVIL, EVIL, PartnerKind.RESELLER, EVIL, Route.DISTRIBUTION, EVIL)
 SUMMARY = ThreadSummary(1, EVIL, EVIL, "held", "quoting queue", NOON)
 MESSAGE = MessageView("in", EVIL, EVIL, EVIL, NOON, EVIL, (("nfr_request", 0.956),), "review", (EVIL,))
 STORY = ThreadStory(SUMMARY, (MESSAGE,), (StoryLine(NOON, "worker", "received", EVIL),))
@@ -127,6 +133,8 @@ VIEWS: dict[str, RenderableType] = {
     "threads_table": console.threads_table([SUMMARY]),
     "thread_story": console.thread_story(STORY),
     "outbox_table": console.outbox_table([OUTBOX]),
+    "mutes_table": console.mutes_table([MUTE]),
+    "partners_table": console.partners_table([PARTNER]),
     "quarantine_table": console.quarantine_table([QUARANTINED]),
     "day_table": console.day_table([DECIDED], {"q1@x": 0.5}),
     "evaluation_view": console.evaluation_view([JUDGED]),

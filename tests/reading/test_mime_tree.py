@@ -143,7 +143,7 @@ def test_content_types(value: str, content_type: str, parameters: dict[str, str]
 
 def test_a_leaf_has_no_part_to_give() -> None:
     with pytest.raises(TypeError):
-        Part(b"words").get_payload(0)
+        Part(b"words", 0, 5).get_payload(0)
 
 
 @given(st.binary(max_size=200))

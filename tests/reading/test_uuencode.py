@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailflow.reading.uuencode import from_uuencode, without_yencoded
+from mailflow.reading.transfer import decoded
+from mailflow.reading.uuencode import without_yencoded
 
 _CRITICAL = (0, 10, 13, 61)
 """Octets that yEnc escapes: NUL, LF, CR and `=`."""
@@ -34,4 +35,4 @@ def test_what_is_no_yenc_stays(octets: bytes) -> None:
 
 @pytest.mark.parametrize("frame", ["begin 644 a.bin\n{}`\nend\n", "{}"])
 def test_a_uuencoded_part_with_and_without_its_frame(frame: str) -> None:
-    assert from_uuencode(frame.format(binascii.b2a_uu(b"words").decode()).encode()) == b"words"
+    assert decoded(frame.format(binascii.b2a_uu(b"words").decode()).encode(), "x-uuencode") == b"words"

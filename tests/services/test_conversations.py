@@ -10,6 +10,7 @@ from tests.services.office import WORDS, Office, by_words, question, reader_of
 from mailflow.adapters.store import SqlStore
 from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.delivery import MUTE_PERMANENT, MUTE_TEMPORARY, OutboxState
+from mailflow.core.octets import Octets
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
 from mailflow.core.storage import ThreadStory, Understood
 from mailflow.testing import DESK, NOON, FixedClassifier
@@ -336,7 +337,7 @@ def test_a_running_worker_knows_an_imported_directory_at_once(store: SqlStore) -
     told: list[str] = []
     read = reader_of(DESK)
 
-    def watched(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
+    def watched(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
         told.append(partners.version)
         return read(content, size, partners)
 

@@ -1,22 +1,26 @@
 """From a stored mail to a decided one: everything of a decision is committed together, one bad mail stops nobody."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from errno import ENOSPC
 
 import pytest
 from tests.services.office import WORDS, Office, by_words, question, reader_of
 
+from mailflow.adapters.spool import SPOOLED_FROM, SpooledOctets
 from mailflow.adapters.store import SqlStore
 from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
 from mailflow.core.message import OutboundMessage
+from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.ports import AnswerPart, Disposition, RenderedAnswer
 from mailflow.core.storage import Understood
-from mailflow.errors import PoisonMail
+from mailflow.errors import MailflowError, PoisonMail
 from mailflow.reading.thread import read_token
 from mailflow.services.ingest import ingest
 from mailflow.services.processing import Report
@@ -24,6 +28,7 @@ from mailflow.testing import DESK, PlainRenderer
 
 HOUR = timedelta(hours=1)
 ANN = "ann@partner1.example"
+QUESTION_AND_LINES = "How do we get a licence? We ask it in many lines that are all the same.\r\n"
 THANKS = "Many thanks, that was all."
 
 
@@ -196,14 +201,14 @@ def test_the_budget_is_there_again_after_three_hours(office: Office) -> None:
 # ------------------------------------------------------------------ failures
 
 
-def poisoned(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
-    if b"poison" in content:
+def poisoned(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
+    if b"poison" in content[:]:
         raise PoisonMail("reading it took longer than 20 s")
     return reader_of(DESK)(content, size, partners)
 
 
-def flaky(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
-    if b"poison" in content:
+def flaky(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
+    if b"poison" in content[:]:
         raise RuntimeError("out of file descriptors")
     return reader_of(DESK)(content, size, partners)
 
@@ -259,6 +264,45 @@ def test_a_mail_that_cannot_be_read_is_quarantined_at_once(store: SqlStore) -> N
     assert "longer than 20 s" in mail.error
     with store.opened(mail.inbound_id) as content:
         assert content == POISON
+
+
+@pytest.mark.parametrize("length", [300_000, SPOOLED_FROM])
+def test_a_large_mail_is_opened_when_its_turn_comes_and_closed_after_it(store: SqlStore, length: int) -> None:
+    seen: list[Octets] = []
+
+    def watched(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
+        seen.append(content)
+        return reader_of(DESK)(content, size, partners)
+
+    office = Office(store, read=watched)
+    office.work(
+        question(1), question(2, body=QUESTION_AND_LINES * (length // len(QUESTION_AND_LINES) + 1)), question(3)
+    )
+    assert sorted(office.actions().values()) == ["reply"] * 3
+    assert [len(content) > length for content in seen] == [False, True, False]
+    assert isinstance(seen[1], SpooledOctets) == (length >= SPOOLED_FROM)
+    if isinstance(seen[1], SpooledOctets):
+        with pytest.raises(MailflowError, match="cannot be read"):
+            seen[1][:]
+
+
+def test_a_large_mail_for_which_there_is_no_room_waits_while_the_others_go_on(store: SqlStore) -> None:
+    class FullDisk(SqlStore):
+        @contextmanager
+        def opened(self, inbound_id: int) -> Iterator[Octets]:
+            with super().opened(inbound_id) as content:
+                if len(content) > 256 << 10:
+                    raise OSError(ENOSPC, "No space left on device")
+                yield content
+
+    office = Office(FullDisk(store.engine))
+    office.work(question(1), question(2, body=QUESTION_AND_LINES * 5_000))
+    assert office.actions() == {"q1@partner.example": "reply"}
+    assert office.counts().pending == 1
+    office.store = store
+    office.clock.advance(HOUR)
+    office.work()
+    assert office.actions() == {"q1@partner.example": "reply", "q2@partner.example": "reply"}
 
 
 FAILING = {

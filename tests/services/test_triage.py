@@ -6,6 +6,7 @@ import pytest
 from tests.services.office import PLAYBOOK, WORDS, by_words, question, reader_of
 
 from mailflow.core.classification import Action, Classification, ClassifierInput
+from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.storage import Read, Understood
 from mailflow.errors import PoisonMail
@@ -68,7 +69,7 @@ def test_the_model_sees_what_the_worker_would_show_it() -> None:
 
 
 def test_a_mail_that_cannot_be_read_is_said_to_be_so() -> None:
-    def read(content: bytes, size: int | None, partners: PartnerDirectory) -> Understood:
+    def read(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
         raise PoisonMail("reading it took longer than 20 s")
 
     with pytest.raises(PoisonMail):

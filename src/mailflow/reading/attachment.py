@@ -33,7 +33,7 @@ def attachment(part: Part, placed: Disposition) -> Attachment:
     if not filename and content_type in ("message/rfc822", "message/global"):
         filename = _nested_name(part)
     is_inline = placed.kind == "inline" and content_type.startswith("image/")
-    return described(filename, content_type, part.content(), is_inline)
+    return described(filename, content_type, measured(part.content()), is_inline)
 
 
 def content_id(part: Part) -> str:
@@ -41,13 +41,22 @@ def content_id(part: Part) -> str:
     return unfolded(part.mime.get("content-id", "")).strip("<> ")
 
 
-def described(filename: str, content_type: str, content: Iterable[bytes], is_inline: bool = False) -> Attachment:
-    """The attachment whose octets are those of `content`, one piece after the other."""
+class Measured(NamedTuple):
+    size: int
+    sha256: str
+
+
+def measured(content: Iterable[bytes]) -> Measured:
+    """Of the octets of all pieces, one after the other; none of them is kept."""
     size, digest = 0, hashlib.sha256()
     for one in content:
         size += len(one)
         digest.update(one)
-    return Attachment(filename, clean(content_type), size, digest.hexdigest(), is_inline)
+    return Measured(size, digest.hexdigest())
+
+
+def described(filename: str, content_type: str, content: Measured, is_inline: bool = False) -> Attachment:
+    return Attachment(filename, clean(content_type), content.size, content.sha256, is_inline)
 
 
 _NO_NAME = re.compile(r"[/:*?<>|]+")

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from mailflow.core.message import Attachment, Defect, Span
 from mailflow.reading import sealed
 from mailflow.reading.alternatives import Piece, best_alternative
-from mailflow.reading.attachment import Disposition, attachment, content_id, described, disposition
+from mailflow.reading.attachment import Disposition, attachment, content_id, described, disposition, measured
 from mailflow.reading.charset import decode
-from mailflow.reading.html_text import Page
+from mailflow.reading.html_text import MAX_HTML, Page
 from mailflow.reading.invitation import invitation_text
-from mailflow.reading.mime_tree import Part, mime_tree, reread
+from mailflow.reading.mime_tree import MAX_UNPACKED, Part, mime_tree, reread
 from mailflow.reading.plain_text import plain_text
 from mailflow.reading.rtf import rtf_text
 from mailflow.reading.tnef import unpack
@@ -28,7 +28,7 @@ from mailflow.reading.uuencode import without_uuencoded, without_yencoded
 MAX_TEXT = 500_000
 """Characters of body text that are kept."""
 MAX_OCTETS = 4 * 2**20
-"""Octets of a part that are read as text; no charset needs as many for MAX_TEXT characters."""
+"""Octets that are read as text, of all parts together; no charset needs as many for MAX_TEXT characters."""
 MAX_REREAD = 5
 """Parts of a mail that are read anew: under another boundary, or as what a signature holds."""
 MAX_RESORTS = 50
@@ -53,6 +53,8 @@ class _Found:
     packed: list[Piece] = field(default_factory=list)
     """Bodies that lay in a winmail.dat."""
     rereads: int = 0
+    octets_left: int = MAX_OCTETS
+    html_left: int = MAX_HTML
 
     def defect(self, defect: Defect | None) -> None:
         if defect:
@@ -80,13 +82,17 @@ def read_body(message: Part) -> Body:
 _TEXT_CAPPED = Defect("text_capped", f"The text has more than {MAX_TEXT} characters; the rest was not read.")
 _BROKEN = Defect("broken_multipart", "A multipart has no parts; what is in it was read as text.")
 _WRONG_BOUNDARY = Defect("broken_multipart", "A multipart names another boundary than it uses; that one was taken.")
+_TOO_LARGE = Defect("too_large", f"A part that holds others has over {MAX_UNPACKED} octets; the rest was not read.")
 _TNEF = Defect("tnef", "Outlook packed parts of the mail into winmail.dat, in which nothing was found.")
 
 
 def _joined(pieces: Iterable[Piece]) -> tuple[str, tuple[Span, ...]]:
+    """The text of the first pieces up to the one that goes beyond MAX_TEXT, and what of it is quoted."""
     text = ""
     quoted: list[Span] = []
     for piece in pieces:
+        if len(text) > MAX_TEXT:
+            break
         text += "\n\n" if text else ""
         quoted += [Span(span.start + len(text), span.end + len(text)) for span in piece.quoted]
         text += piece.text
@@ -168,21 +174,22 @@ _LIKELY_BOUNDARY = re.compile(rb"^--(\S{1,70})[ \t]*\r?\nContent-", re.MULTILINE
 
 def _read_broken_multipart(part: Part, found: _Found) -> list[Piece]:
     """A multipart that found no parts under its boundary: read under the boundary that its lines show, else as text."""
-    octets = _text_octets(part, found)
-    boundary = _LIKELY_BOUNDARY.search(octets)
+    boundary = _LIKELY_BOUNDARY.search(part.unpacked(MAX_OCTETS))
     if boundary and found.rereads < MAX_REREAD:
         found.rereads += 1
         mended = reread(part, boundary[1].decode("utf-8", "surrogateescape"))
         if mended.is_multipart():
+            is_cut = mended.source is not part.source and len(mended.source) == MAX_UNPACKED
+            found.defect(_TOO_LARGE if is_cut else None)
             found.defect(_WRONG_BOUNDARY)
             return _read(mended, found)
     found.defect(_BROKEN)
-    return [Piece(plain_text(octets, "text/plain", part.parameters))]
+    return [Piece(plain_text(_text_octets(part, found), "text/plain", part.parameters))]
 
 
 def _read_sealed(part: Part, found: _Found) -> list[Piece]:
     """S/MIME in one piece: what is only signed is opened like an envelope."""
-    content = sealed.signed_content(part.unpacked()) if found.rereads < MAX_REREAD else None
+    content = sealed.signed_content(_unpacked(part, found)) if found.rereads < MAX_REREAD else None
     found.rereads += 1
     if content is None:
         found.defect(sealed.defect_of(part.get_content_type()))
@@ -191,20 +198,26 @@ def _read_sealed(part: Part, found: _Found) -> list[Piece]:
     return _read(mime_tree(content)[0], found)
 
 
+def _unpacked(part: Part, found: _Found) -> bytes:
+    """The content of a part in which others are packed, as much as is read of it."""
+    octets = part.unpacked(MAX_UNPACKED + 1)
+    found.defect(_TOO_LARGE if len(octets) > MAX_UNPACKED else None)
+    return octets[:MAX_UNPACKED]
+
+
 def _unpack(part: Part, found: _Found) -> None:
-    packed = unpack(part.unpacked())
+    packed = unpack(part.content())
+    found.defect(_TOO_LARGE if packed is not None and packed.is_cut else None)
     if packed is None or not (packed.files or packed.text or packed.html):
         found.defect(_TNEF)
         return
     for file in packed.files:
         content_type = file.content_type or "application/octet-stream"
-        found.attachments.append((described(file.filename, content_type, [file.content]), file.content_id))
+        found.attachments.append((described(file.filename, content_type, file.content), file.content_id))
     if packed.html:
-        page = Page(packed.html)
-        found.content_ids |= page.content_ids
-        found.packed.append(Piece(page=page))
+        found.packed.append(_page(packed.html, found))
     elif packed.text:
-        found.packed.append(Piece(packed.text.replace("\r\n", "\n").strip("\n")))
+        found.packed.append(Piece(packed.text[:MAX_TEXT].replace("\r\n", "\n").strip("\n")))
 
 
 # ---- text parts ---------------------------------------------------------------------------------------------
@@ -214,19 +227,26 @@ _HTML_DOCUMENT = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
 
 
 _BEFORE_CUT = 65_536
-_PARTS_OF_CHARACTERS = bytes(range(0x80, 0x100))
 
 
 def _text_octets(part: Part, found: _Found) -> bytes:
-    """The content of a text part up to MAX_OCTETS, cut where no character is torn: its charset would not be found."""
-    octets = part.unpacked(MAX_OCTETS + 1)
-    if len(octets) <= MAX_OCTETS:
-        return octets
-    found.defect(_TEXT_CAPPED)
+    """The content of a text part as far as MAX_OCTETS allow."""
+    octets = part.unpacked(found.octets_left + 1)
+    if len(octets) > found.octets_left:
+        found.defect(_TEXT_CAPPED)
+        octets = _whole_characters(octets)
+    found.octets_left -= len(octets)
+    return octets
+
+
+def _whole_characters(octets: bytes) -> bytes:
+    """`octets` without the last one, and without a character that this tears: its charset would not be found."""
+    most = len(octets) - 1
     if b"\0" in octets[:_BEFORE_CUT]:
-        return octets[:MAX_OCTETS]  # units of two or four octets
-    line_end = octets.rfind(b"\n", MAX_OCTETS - _BEFORE_CUT, MAX_OCTETS)
-    return octets[: line_end + 1] if line_end >= 0 else octets[:MAX_OCTETS].rstrip(_PARTS_OF_CHARACTERS)
+        return octets[: most // 4 * 4]  # units of two or four octets
+    line_end = octets.rfind(b"\n", max(0, most - _BEFORE_CUT), most)
+    starts = (at for at in range(most, max(0, most - 4), -1) if octets[at] & 0xC0 != 0x80)  # of UTF-8 characters
+    return octets[: line_end + 1 if line_end >= 0 else next(starts, most)]
 
 
 def _text_pieces(part: Part, content_type: str, found: _Found) -> list[Piece]:
@@ -235,13 +255,17 @@ def _text_pieces(part: Part, content_type: str, found: _Found) -> list[Piece]:
         return [_html_piece(octets, part.parameters.get("charset", ""), found)]
     if b"=ybegin " in octets:
         octets, files = without_yencoded(octets)
-        found.attachments += [(described(name, "application/octet-stream", [content]), "") for name, content in files]
+        found.attachments += [
+            (described(name, "application/octet-stream", measured([content])), "") for name, content in files
+        ]
     text = plain_text(octets, content_type, part.parameters)
     if text.startswith("<") and _HTML_DOCUMENT.match(text):
         return [_html_piece(octets, part.parameters.get("charset", ""), found)]
     if "\nbegin " in f"\n{text}" and "\nend" in text:
         text, files = without_uuencoded(text)
-        found.attachments += [(described(name, "application/octet-stream", [content]), "") for name, content in files]
+        found.attachments += [
+            (described(name, "application/octet-stream", measured([content])), "") for name, content in files
+        ]
     if "-----BEGIN PGP" in text:
         text, defect = sealed.without_armour(text)
         found.defect(defect)
@@ -250,7 +274,20 @@ def _text_pieces(part: Part, content_type: str, found: _Found) -> list[Piece]:
 
 def _html_piece(octets: bytes, charset: str, found: _Found) -> Piece:
     meta = _META_CHARSET.search(octets, 0, 4096) if charset.lower() in ("", "us-ascii") else None
-    page = Page(decode(octets, meta[1].decode("ascii") if meta else charset))
+    return _page(decode(octets, meta[1].decode("ascii") if meta else charset), found)
+
+
+_LEAST_PAGE = 10_000
+"""Characters that even a short page counts for: what its parser holds is not less."""
+
+
+def _page(html: str, found: _Found) -> Piece:
+    """As much of `html` as MAX_HTML allows of all parts together."""
+    found.defect(_TEXT_CAPPED if len(html) > found.html_left else None)
+    if found.html_left <= 0:
+        return Piece()
+    page = Page(html[: found.html_left])
+    found.html_left -= max(len(page.source), _LEAST_PAGE)
     found.content_ids |= page.content_ids
     return Piece(page=page)
 
@@ -264,7 +301,8 @@ def _last_resort(message: Part) -> list[Piece]:
     leaves = [part for part in _own_leaves(message) if part.get_content_maintype() == "text"]
     shown = [part for part in leaves if disposition(part).kind != "attachment" or part is message]
     named = [part for part in shown if part.get_content_type() in _NAMED_BODIES]
-    pieces = [piece for part in named for piece in _text_pieces(part, part.get_content_type(), _Found())]
+    again = _Found()
+    pieces = [piece for part in named for piece in _text_pieces(part, part.get_content_type(), again)]
     if any(piece.says_something for piece in pieces):
         return pieces
     by_type = {part.get_content_type(): part for part in reversed(leaves)}

@@ -19,6 +19,7 @@ from email.utils import getaddresses
 from flufl.bounce import all_failures
 
 from mailflow.core.message import FailedRecipient, InboundMessage
+from mailflow.core.octets import Octets
 from mailflow.reading import bounce_words, delivery_report, failed_text, machine_senders, returned_mail
 from mailflow.reading.delivery_report import Fate, Reported
 from mailflow.reading.parse import message_tree
@@ -60,16 +61,17 @@ class _Suspect:
     returned_message_ids: tuple[str, ...]
 
 
-def read(message: InboundMessage, content: bytes) -> Bounce | None:
+def read(message: InboundMessage, content: Octets) -> Bounce | None:
     """The bounce that this mail is, or None. `content` is the raw mail."""
     signals = header_signals(message)
     if _points(signals) < 1 or not _may_bounce(message):
         return None
-    tree = message_tree(content[:TREE_OCTETS])
+    start = content[:TREE_OCTETS]
+    tree = message_tree(start)
     reported = _reported(message, tree)
     if reported and all(one.fate is Fate.ARRIVED for one in reported):
         return None
-    suspect = _Suspect(message, content, tree, returned_mail.message_ids(tree, message))
+    suspect = _Suspect(message, start, tree, returned_mail.message_ids(tree, message))
     failed, evidence = _failed(suspect, reported, signals + body_signals(message.new_text))
     return Bounce(evidence, failed, suspect.returned_message_ids) if evidence else None
 

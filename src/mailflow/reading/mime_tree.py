@@ -23,6 +23,8 @@ from mailflow.reading.transfer import decoded_slices, encoding_name, first_octet
 
 MAX_UNPACKED = 8 * 2**20
 """Octets of one part that are in memory to be read; described are all of them."""
+MAX_HEADERS = 4 * mending.MAX_HEADER
+"""Octets of the headers of all parts together."""
 MAX_DEPTH = 40
 MAX_PARTS = 1_000
 
@@ -32,6 +34,9 @@ class _Budget:
     """What all parts of a mail have used together."""
 
     parts: int = 1
+    header_octets: int = 0
+    unpacked_left: int = MAX_UNPACKED
+    """Octets of messages that were not sent as they are."""
     is_too_deep: bool = False
     is_too_many: bool = False
 
@@ -144,7 +149,7 @@ class Part(Message):
 def _opened(part: Part) -> list[Part]:
     """What a message/* part carries: one message, or the groups of fields of a delivery report (RFC 3464, 2.1)."""
     if part.get_content_type() == "message/delivery-status":
-        groups = re.split(rb"\r?\n\r?\n", part.unpacked().strip(b"\r\n"), maxsplit=MAX_PARTS)
+        groups = re.split(rb"\r?\n\r?\n", _unpacked(part).strip(b"\r\n"), maxsplit=MAX_PARTS)
         return [_part(group + b"\n", 0, len(group) + 1, part.budget, part.depth + 1) for group in groups]
     return [_part(*_inside(part), part.budget, part.depth + 1)]
 
@@ -153,8 +158,15 @@ def _inside(part: Part) -> tuple[Octets, int, int]:
     """Where what it carries lies: in the mail itself, or in what is unpacked now."""
     if is_plain(part.encoding):
         return part.source, part.start, part.end
-    octets = part.unpacked()
+    octets = _unpacked(part)
     return octets, 0, len(octets)
+
+
+def _unpacked(part: Part) -> bytes:
+    """The content of `part`, which stays in memory, as far as MAX_UNPACKED octets for all of them allow."""
+    octets = part.unpacked(part.budget.unpacked_left)
+    part.budget.unpacked_left -= len(octets)
+    return octets
 
 
 def reread(part: Part, boundary: str) -> Part:
@@ -174,7 +186,7 @@ def mime_tree(content: Octets) -> tuple[Part, list[Defect]]:
     return root, [defect for is_there, defect in is_so if is_there]
 
 
-_TOO_MANY = Defect("too_many_parts", f"The mail has more than {MAX_PARTS} parts; the rest was not read.")
+_TOO_MANY = Defect("too_many_parts", f"The mail has over {MAX_PARTS} parts or too long headers; the rest was not read.")
 _TOO_DEEP = Defect("too_deep", f"Parts nest deeper than {MAX_DEPTH}; what lies deeper was not opened.")
 
 
@@ -199,6 +211,7 @@ def _part(source: Octets, start: int, end: int, budget: _Budget, depth: int, def
     separator = 2 if line == b"\r\n" else 1 if line[:1] == b"\n" else 0
     part = Part(source, body + separator, end, budget, depth, default_type)
     if head:
+        budget.header_octets += len(head)
         _read_fields(part, head)
     if not separator and body < end:
         part.defects.append(errors.MissingHeaderBodySeparatorDefect())
@@ -262,7 +275,7 @@ def _fill(part: Part, pieces: Iterator[range | None], is_inner: bool) -> None:
             return
         if piece is None:
             continue
-        if part.budget.parts >= MAX_PARTS:
+        if part.budget.parts >= MAX_PARTS or part.budget.header_octets > MAX_HEADERS:
             part.budget.is_too_many = True
             return
         part.budget.parts += 1

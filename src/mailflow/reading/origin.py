@@ -17,6 +17,7 @@ import re
 from collections.abc import Iterator
 
 from mailflow.core.message import InboundMessage, Origin, OriginKind
+from mailflow.core.octets import Octets
 from mailflow.core.reply import LOOP_HEADER
 from mailflow.reading import bounce, origin_words
 from mailflow.reading.origin_headers import CAMPAIGN_FIELDS, LIST_FIELDS, auto_submitted, header_signs
@@ -29,7 +30,7 @@ _HEAD_OCTETS = 256 * 1024
 _Found = tuple[OriginKind, str]
 
 
-def detect(message: InboundMessage, content: bytes, desk: Desk) -> Origin:
+def detect(message: InboundMessage, content: Octets, desk: Desk) -> Origin:
     """The origin of `message`. `content` is the raw mail; it is parsed again only if the header suggests a bounce."""
     own = _own(message, desk)
     if own:
@@ -51,7 +52,7 @@ def _origin(kind: OriginKind, evidence: str, failure: bounce.Bounce | None = Non
     return Origin(kind, shown, failure.failed, failure.returned_message_ids)
 
 
-def _signs(message: InboundMessage, content: bytes, desk: Desk) -> Iterator[_Found]:
+def _signs(message: InboundMessage, content: Octets, desk: Desk) -> Iterator[_Found]:
     is_own_list = _is_own_list(message, desk)
     on_list = () if is_own_list else tuple(_list_signs(message))
     yield from on_list
@@ -155,7 +156,7 @@ _CALENDAR = re.compile(
 )
 
 
-def _calendar_signs(message: InboundMessage, content: bytes) -> Iterator[_Found]:
+def _calendar_signs(message: InboundMessage, content: Octets) -> Iterator[_Found]:
     found = _CALENDAR.search(content[:_HEAD_OCTETS])
     if found is None or any(attachment.content_type == "message/rfc822" for attachment in message.attachments):
         return

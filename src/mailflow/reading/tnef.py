@@ -2,17 +2,22 @@
 
 Rule: every count that the file states is bounded by the octets that are there. Why own code: the package for it takes
 counts at their word, so that sixty octets keep it busy for hours, and strips trailing zeros off attachments.
+Rule: the octets pass by once; of a file only its size and hash are kept, however large it is.
 Rule: a message inside is one attachment and is not opened.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mailflow.reading import rtf
+from mailflow.reading.attachment import Measured, measured
 from mailflow.reading.charset import clean, decode
+from mailflow.reading.transfer import first_octets
 
 _SIGNATURE = b"\x78\x9f\x3e\x22"
 MAX_ATTRIBUTES = 2_000
+MAX_VALUE = 8 * 2**20
+"""Octets of one value that are read; of a file all are counted."""
 _ATTACHMENT_STARTS, _TITLE, _DATA, _ATTACHMENT_PROPERTIES = 0x9002, 0x8010, 0x800F, 0x9005
 _MESSAGE_PROPERTIES, _BODY, _CODE_PAGE = 0x9003, 0x800C, 0x9007
 
@@ -34,7 +39,7 @@ _INTERFACE = 16
 class PackedFile:
     filename: str = ""
     content_type: str = ""
-    content: bytes = b""
+    content: Measured = field(default_factory=lambda: measured(()))
     content_id: str = ""
 
 
@@ -44,16 +49,41 @@ class Tnef:
     text: str = ""
     """The plain text body, or that of the rich text; '' if there is an HTML body or none."""
     html: str = ""
+    is_cut: bool = False
+    """Whether something other than a plain file has more than MAX_VALUE octets, which were not all read."""
 
 
-def unpack(data: bytes) -> Tnef | None:
+class _Passing:
+    """Octets that come in pieces, each of which is taken once."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces, self._at_hand = iter(pieces), b""
+
+    def slices(self, length: int) -> Iterator[bytes]:
+        """The next `length` octets, as far as there are so many."""
+        while length > 0 and (one := self._at_hand or next(self._pieces, None)) is not None:
+            taken, self._at_hand = one[:length], one[length:]
+            length -= len(taken)
+            yield taken
+
+    def take(self, length: int) -> bytes:
+        return first_octets(self.slices(length), length)
+
+
+def unpack(content: Iterable[bytes]) -> Tnef | None:
     """The contents of a winmail.dat; None if it is none. Of a damaged one what stands before the damage."""
-    if not data.startswith(_SIGNATURE):
+    octets = _Passing(content)
+    if not octets.take(6).startswith(_SIGNATURE):
         return None
     read = Tnef()
     codepage = "cp1252"
     body = b""
-    for identifier, value in _attributes(data):
+    for identifier, pieces in _attributes(octets):
+        if identifier == _DATA and read.files:
+            read.files[-1].content = measured(pieces)
+            continue
+        value = first_octets(pieces, MAX_VALUE + 1)
+        read.is_cut |= len(value) > MAX_VALUE
         if identifier == _CODE_PAGE:
             codepage = _codepage(value)
         elif identifier == _BODY:
@@ -69,15 +99,16 @@ def unpack(data: bytes) -> Tnef | None:
     return read
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """MS-OXTNEF, 2.1.3.3: level, identifier, type, length, value, checksum."""
-    at = 6
+def _attributes(octets: _Passing) -> Iterator[tuple[int, Iterator[bytes]]]:
+    """Identifier and value of each (MS-OXTNEF, 2.1.3.3: level, identifier, type, length, value, checksum)."""
     for _ in range(MAX_ATTRIBUTES):
-        if at + 11 > len(data):
+        head = octets.take(9)
+        if len(head) < 9:
             return
-        length = int.from_bytes(data[at + 5 : at + 9], "little")
-        yield int.from_bytes(data[at + 1 : at + 3], "little"), data[at + 9 : at + 9 + length]
-        at += 11 + length
+        pieces = octets.slices(_number(head, 5, 4))
+        yield _number(head, 1, 2), pieces
+        measured(pieces)  # what nobody asked for has to pass by, too
+        octets.take(2)
 
 
 def _take_bodies(read: Tnef, properties: bytes, codepage: str) -> None:
@@ -94,8 +125,6 @@ def _take_bodies(read: Tnef, properties: bytes, codepage: str) -> None:
 def _take_file(file: PackedFile, identifier: int, value: bytes, codepage: str) -> None:
     if identifier == _TITLE:
         file.filename = file.filename or _line(_string(value, codepage))
-    elif identifier == _DATA:
-        file.content = value
     elif identifier == _ATTACHMENT_PROPERTIES:
         found = dict(_properties(value, codepage))
         long, short, name = (_line(found.get(tag, "")) for tag in (_PR_LONG_NAME, _PR_SHORT_NAME, _PR_NAME))
@@ -103,7 +132,7 @@ def _take_file(file: PackedFile, identifier: int, value: bytes, codepage: str) -
         file.content_type = _line(found.get(_PR_TYPE, "")) or file.content_type
         file.content_id = _line(found.get(_PR_CONTENT_ID, "")).strip("<> ") or file.content_id
         content = found.get(_PR_DATA)
-        file.content = content if isinstance(content, bytes) else file.content
+        file.content = measured([content]) if isinstance(content, bytes) else file.content
 
 
 def _properties(data: bytes, codepage: str) -> Iterator[tuple[int, str | bytes]]:

@@ -123,10 +123,11 @@ def _base64_piece(octets: Octets, start: int, end: int, size: int) -> Iterator[b
 
 # ---- quoted-printable ---------------------------------------------------------------------------------------
 
-_PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n|\Z)")
+_PADDED_BREAK = re.compile(rb"=[ \t]+(?=\r?\n)")
+_PADDED_END = re.compile(rb"=[ \t]+\Z")
 _OPEN_ENDED = re.compile(rb"=+(?:[0-9A-Fa-f]?|[ \t]+\r?)")
-_MAX_OPEN = 4
-"""Slices after which a line that never ends is cut wherever it is."""
+_MAX_OPEN = 4 * SLICE
+"""Octets after which a line that never ends is cut wherever it is."""
 
 
 def _from_quoted_printable(octets: Octets, start: int, end: int, size: int) -> Iterator[bytes]:
@@ -134,11 +135,11 @@ def _from_quoted_printable(octets: Octets, start: int, end: int, size: int) -> I
     data = b""
     for one in slices(octets, start, end, size):
         data += one
-        whole = _whole(data) if len(data) < _MAX_OPEN * size else len(data)
+        whole = _whole(data) if len(data) < _MAX_OPEN else len(data)
         if whole:
             yield _without_quoting(data[:whole])
             data = data[whole:]
-    yield _without_quoting(data)
+    yield _without_quoting(_PADDED_END.sub(b"=", data))
 
 
 def _without_quoting(data: bytes) -> bytes:

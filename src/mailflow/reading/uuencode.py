@@ -14,9 +14,12 @@ _LONGEST_LINE = 1_000
 def uuencode_slices(octets: Octets, start: int, end: int, size: int) -> Iterator[bytes]:
     """The file of a part whose transfer encoding is x-uuencode; without a `begin` line all of it is data."""
     begin = start if octets[start : start + 6] == b"begin " else octets.find(b"\nbegin ", start, end)
-    first = octets.find(b"\n", begin + 1, end) + 1 if begin >= 0 else start
+    first = start
+    if begin >= 0:
+        line_end = octets.find(b"\n", begin + 1, end)
+        first = line_end + 1 if line_end >= 0 else end
     torn = ""
-    for one in slices(octets, first or end, end, size):
+    for one in slices(octets, first, end, size):
         *lines, torn = (torn + one.decode("latin-1")).split("\n")
         whole, torn = [line.rstrip("\r") for line in lines], torn[:_LONGEST_LINE]
         stop = next((number for number, line in enumerate(whole) if line.strip() == "end"), len(whole))
