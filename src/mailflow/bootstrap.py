@@ -1,25 +1,24 @@
 """The whole wiring on one screen: settings in, a running desk out. Nothing is built at import.
 
 Each part can be replaced by keyword, so that a test needs no patching.
+Why the model, the store and the servers are imported where they are built: spaCy and SQLAlchemy take two seconds, which
+`mailflow parse`, `--help` and the reading process need not wait for.
 """
+
+from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mailflow.adapters import assets, schema
-from mailflow.adapters.examples import examples_by_file, read_examples, read_labelled, to_bytes
-from mailflow.adapters.imap import ImapAccount, ImapSource
+from mailflow.adapters import assets
 from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
-from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
-from mailflow.adapters.spacy_classifier import SpacyClassifier
-from mailflow.adapters.spacy_training import Progress, TrainingReport, train
-from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.check import Problem, check
 from mailflow.core.evaluation import Judged
 from mailflow.core.partner import PartnerDirectory
@@ -35,6 +34,12 @@ from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.triage import Triage
 from mailflow.services.worker import Worker
 from mailflow.settings import Settings
+
+if TYPE_CHECKING:
+    from mailflow.adapters.imap import ImapSource
+    from mailflow.adapters.smtp import SmtpSubmission
+    from mailflow.adapters.spacy_training import Progress, TrainingReport
+    from mailflow.adapters.store import SqlStore
 
 
 class SystemClock:
@@ -79,6 +84,9 @@ def read_partner_directory(settings: Settings, path: Path) -> PartnerDirectory:
 
 def build_store(settings: Settings) -> SqlStore:
     """An open store of the newest revision. Raises StoreError. PostgreSQL is only upgraded by `mailflow db upgrade`."""
+    from mailflow.adapters import schema
+    from mailflow.adapters.store import SqlStore, open_engine
+
     engine = open_engine(settings.store.url)
     if engine.dialect.name == "sqlite":
         schema.upgrade(engine)
@@ -102,14 +110,23 @@ def build_triage(settings: Settings, *, read: Read | None = None, classifier: Cl
     found = find_assets(settings)
     return Triage(
         read=read or build_reader(settings),
-        classifier=classifier or SpacyClassifier(found.model),
+        classifier=classifier or build_classifier(found),
         playbook=assets.load_playbook(found.classifiers),
         desk_addresses=frozenset(settings.desk.addresses),
         clock=SystemClock(),
     )
 
 
+def build_classifier(found: Assets) -> Classifier:
+    """The trained model. Raises ModelError."""
+    from mailflow.adapters.spacy_classifier import SpacyClassifier
+
+    return SpacyClassifier(found.model)
+
+
 def build_source(settings: Settings) -> ImapSource:
+    from mailflow.adapters.imap import ImapAccount, ImapSource
+
     imap = settings.imap
     if not imap.host:
         raise SettingsError("[imap] host is not set; `mailflow init` writes a mailflow.toml to fill in")
@@ -138,6 +155,8 @@ def build_file_source(path: Path) -> Source:
 
 
 def build_submission(settings: Settings) -> SmtpSubmission:
+    from mailflow.adapters.smtp import SmtpAccount, SmtpSubmission
+
     smtp = settings.smtp
     if not smtp.host:
         raise SettingsError("[smtp] host is not set; `mailflow init` writes a mailflow.toml to fill in")
@@ -173,7 +192,7 @@ def build_worker(
     processing = Processing(
         store=store,
         read=read or build_reader(settings),
-        classifier=classifier or SpacyClassifier(found.model),
+        classifier=classifier or build_classifier(found),
         renderer=build_renderer(found, playbook),
         playbook=playbook,
         desk=DeskIdentity(
@@ -203,6 +222,9 @@ def build_worker(
 
 def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
     """The store's revision before and after."""
+    from mailflow.adapters import schema
+    from mailflow.adapters.store import open_engine
+
     return schema.upgrade(open_engine(settings.store.url))
 
 
@@ -213,6 +235,9 @@ def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str
 
 def check_assets(settings: Settings) -> list[Problem]:
     """Playbook, links, templates, examples and model proved against each other; empty if all agree."""
+    from mailflow.adapters.examples import examples_by_file, read_examples
+    from mailflow.adapters.spacy_classifier import SpacyClassifier
+
     found = find_assets(settings)
     playbook, links = assets.load_playbook(found.classifiers), assets.load_links(found.classifiers)
     renderer = build_renderer(found, playbook)
@@ -232,6 +257,8 @@ def check_assets(settings: Settings) -> list[Problem]:
 
 
 def train_model(settings: Settings, progress: Progress) -> TrainingReport:
+    from mailflow.adapters.spacy_training import train
+
     found = find_assets(settings)
     return train(
         found.classifiers / "examples",
@@ -245,6 +272,8 @@ def train_model(settings: Settings, progress: Progress) -> TrainingReport:
 
 def evaluate_model(settings: Settings, paths: Sequence[Path], progress: Progress) -> list[Judged]:
     """What the desk would do with each labelled mail, beside its label. `paths`: .jsonl files in the examples' form."""
+    from mailflow.adapters.examples import read_labelled, to_bytes
+
     triage = build_triage(settings)
     labelled = [one for path in paths for one in read_labelled(path)]
     if not labelled:

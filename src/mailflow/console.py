@@ -4,16 +4,18 @@ Rule: text of strangers is data. It is put into Text objects, never parsed for m
 taken out, so that a mail cannot drive the terminal.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mailflow.adapters.spacy_training import TrainingReport
 from mailflow.core.evaluation import Judged, Verdict, by_intent, figures
 from mailflow.core.partner import Partner
 from mailflow.core.policy import Guard
@@ -26,6 +28,9 @@ from mailflow.core.storage import (
     ThreadSummary,
 )
 from mailflow.services.lines import ClassifiedLine, ParsedLine
+
+if TYPE_CHECKING:
+    from mailflow.adapters.spacy_training import TrainingReport
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 COLOURS = {"reply": "green", "review": "yellow", "none": "dim"}

@@ -14,7 +14,6 @@ Rule: what lies inside a forwarded message says nothing about the mail that carr
 import re
 from dataclasses import dataclass
 from email.message import Message
-from email.utils import getaddresses
 
 from flufl.bounce import all_failures
 
@@ -234,11 +233,12 @@ def _from_flufl(suspect: _Suspect) -> tuple[FailedRecipient, ...]:
     """What flufl.bounce finds; its detectors are heuristics over hostile input and may raise anything.
 
     Why the broad except: a detector that stumbles says as little as one that finds nothing, and flufl.bounce logs it.
+    Why From as we have read it: one detector stumbles over an empty one and takes the later ones with it, and the
+    standard library's reading of addresses recurses into comments as deep as they nest.
     """
     tree = message_tree(_head(suspect.content))
-    if not any(addr_spec for _, addr_spec in getaddresses([f"{tree.get('From', '')}"])):
-        del tree["From"]
-        tree["From"] = _NOBODY  # one detector stumbles over an empty From and takes the later ones with it
+    del tree["From"]
+    tree["From"] = suspect.message.from_.addr_spec if suspect.message.from_ else _NOBODY
     try:
         temporary, permanent = all_failures(tree)
     except Exception:  # noqa: BLE001
