@@ -21,7 +21,7 @@ from mailflow import bootstrap
 from mailflow.adapters.examples import read_examples, to_bytes
 from mailflow.core.message import MailRef, RawMessage
 from mailflow.core.ports import Batch, Cursor, Disposition
-from mailflow.reading.understand import understand
+from mailflow.reading.understand import reader
 from mailflow.settings import Settings, StoreSettings
 from mailflow.testing import ScriptedSubmission
 
@@ -72,7 +72,7 @@ def whole_way(mails: Sequence[bytes], folder: Path) -> int:
         settings,
         source=ListSource(mails),
         submission=submission,
-        read=lambda content, size: understand(content, size, desk),
+        read=reader(desk),
     )
     started = time.process_time()
     worker.run_once()

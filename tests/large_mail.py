@@ -28,7 +28,7 @@ class File:
     digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
 
     def octets(self, length: int = FILE_SIZE) -> Iterator[bytes]:
-        dice = Random(length)  # noqa: S311 - not for secrets
+        dice = Random(length)
         while self.size < length:
             one = dice.randbytes(min(_LINES_AT_ONCE, length - self.size))
             self.size += len(one)

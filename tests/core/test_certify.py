@@ -135,7 +135,9 @@ def test_mistakes_end_the_search_where_they_begin() -> None:
 
 
 def test_an_intent_with_mails_enough_has_its_own_threshold() -> None:
-    found = certified([*trials(4000), *trials(200, 9, at=0.8, intents="rebate"), *trials(200, at=0.99, intents="rebate")])
+    found = certified(
+        [*trials(4000), *trials(200, 9, at=0.8, intents="rebate"), *trials(200, at=0.99, intents="rebate")]
+    )
     assert found.threshold == min(THRESHOLDS), "9 of 4,409 are few"
     assert found.per_intent == {"quoting": min(THRESHOLDS), "rebate": 0.81}
     assert found.needed(("quoting",)) == min(THRESHOLDS)

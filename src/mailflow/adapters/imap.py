@@ -396,8 +396,11 @@ def _spooled_body(client: IMAPClient, uid: int, spools: ExitStack) -> Octets | N
 
 
 def _body_slices(client: IMAPClient, uid: int) -> Iterator[bytes]:
-    """The octets of message `uid`, up to the first slice that is short. Why: RFC822.SIZE is a guess of some servers, but
-    only where the message ends there may be less than was asked for (RFC 3501, 6.4.5)."""
+    """The octets of message `uid`, up to the first slice that is short.
+
+    Why: RFC822.SIZE is a guess of some servers, but only where the message ends there may be less than was asked for
+    (RFC 3501, 6.4.5).
+    """
     for start in count(0, SLICE):
         octets = _body_slice(client, uid, start, SLICE)
         if octets is None:
