@@ -15,11 +15,13 @@ the group wrote itself into From, a list it is: whom an answer would reach is th
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from mailflow.core.message import InboundMessage, Origin, OriginKind
 from mailflow.core.octets import Octets
 from mailflow.core.reply import LOOP_HEADER
 from mailflow.reading import bounce, origin_words
+from mailflow.reading.charset import clean
 from mailflow.reading.origin_headers import CAMPAIGN_FIELDS, LIST_FIELDS, auto_submitted, header_signs
 from mailflow.reading.sender import Desk
 from mailflow.reading.wording import one_line
@@ -49,7 +51,8 @@ def _origin(kind: OriginKind, evidence: str, failure: bounce.Bounce | None = Non
     shown = one_line(evidence, _LONGEST_EVIDENCE)
     if failure is None:
         return Origin(kind, shown)
-    return Origin(kind, shown, failure.failed, failure.returned_message_ids)
+    failed = tuple(replace(one, addr_spec=clean(one.addr_spec)) for one in failure.failed)
+    return Origin(kind, shown, failed, tuple(map(clean, failure.returned_message_ids)))
 
 
 def _signs(message: InboundMessage, content: Octets, desk: Desk) -> Iterator[_Found]:
