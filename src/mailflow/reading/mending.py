@@ -90,6 +90,7 @@ _KNOWN_FIELD = re.compile(
     rb"|content-(?:type|transfer-encoding|disposition|id|description))[ \t]*:",
     re.IGNORECASE | re.MULTILINE,
 )
+_RESULTS = re.compile(rb"^authentication-results:[^\n]*(?:\n[ \t][^\n]*)*(?:\n|\Z)", re.IGNORECASE | re.MULTILINE)
 
 
 def header(octets: Octets, start: int, end: int) -> tuple[bytes, int]:
@@ -98,7 +99,8 @@ def header(octets: Octets, start: int, end: int) -> tuple[bytes, int]:
     behind = start + len(head)
     if behind == end or octets[behind : min(behind + 2, end)].startswith(_BLANK_LINE):
         return head, behind
-    return _mended_header(octets[start : min(start + MAX_HEADER, end)], start, end) or (head, behind)
+    look = octets[start : min(start + MAX_HEADER, end)]
+    return _mended_header(look, len(head.splitlines()), start, end) or (head, behind)
 
 
 def _fields(octets: Octets, start: int, end: int) -> bytes:
@@ -115,17 +117,23 @@ def _fields(octets: Octets, start: int, end: int) -> bytes:
         size *= 4
 
 
-def _mended_header(look: bytes, start: int, end: int) -> tuple[bytes, int] | None:
+def _mended_header(look: bytes, regular: int, start: int, end: int) -> tuple[bytes, int] | None:
     """As `header`. Lines that are no fields are dropped if known fields follow, parameters that lost their indentation
-    get it back, `Date :` loses its space (RFC 5322, 4.5). A mailbox file's `From ` line in between goes too."""
+    get it back, `Date :` loses its space (RFC 5322, 4.5). A mailbox file's `From ` line in between goes too.
+
+    Behind the `regular` lines that are fields as they stand, Authentication-Results goes as well. Why: to our server
+    the header ends there, so it has not taken out what a sender forged in its name (RFC 8601, 5).
+    """
     blank = _HEADER_END.search(look)
     if (blank is None and start + len(look) < end) or not _FIRST_FIELD.match(look):
         return None
     head = look[: blank.end()] if blank else look
     lines = _UNFOLDED.sub(rb"\1 ", _SPACED_NAME.sub(rb"\1:", head)).splitlines(keepends=True)
     last = max((number for number, line in enumerate(lines) if _KNOWN_FIELD.match(line)), default=-1)
-    kept = b"".join(line for number, line in enumerate(lines) if number > last or _FIELD_LINE.match(line))
-    found = _FIELDS.match(kept)
+    kept = [(number, line) for number, line in enumerate(lines) if number > last or _FIELD_LINE.match(line)]
+    text = b"".join(line for _, line in kept)
+    found = _FIELDS.match(text)
     length = found.end() if found else 0
-    behind = len(kept[length:].splitlines())
-    return kept[:length], start + sum(map(len, head.splitlines(keepends=True)[: len(lines) - behind]))
+    sound = min(length, sum(len(line) for number, line in kept if number < regular))
+    read = sum(map(len, head.splitlines(keepends=True)[: len(lines) - len(text[length:].splitlines())]))
+    return text[:sound] + _RESULTS.sub(b"", text[sound:length]), start + read
