@@ -5,7 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 EXAMPLES := $(wildcard classifiers/examples/*.jsonl)
-MODEL_CODE := src/mailflow/adapters/spacy_training.py src/mailflow/adapters/spacy_classifier.py src/mailflow/adapters/features.py
+HOLDOUT := $(wildcard classifiers/holdout/*.jsonl)
+# what a model is made by; its certificate also rests on the rules that answer
+MODEL_CODE := $(addprefix src/mailflow/,learning.py $(addprefix adapters/,spacy_training.py training_data.py \
+  cross_fitting.py thresholds.py heads.py features.py encoder.py memory.py intents.py action.py model_folder.py))
+RULES := $(wildcard classifiers/intents/*.yaml) src/mailflow/core/policy.py src/mailflow/core/certify.py
 
 .PHONY: help demo test lint format model setup servers bench fuzz clean
 help:  ## show this
@@ -27,9 +31,11 @@ format: setup  ## put the code into ruff's form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-model: classifiers/model/meta.json  ## train the classifier, if its examples changed
+model: classifiers/model/certificate.json  ## train and certify the classifier, if what it rests on changed
 classifiers/model/meta.json: $(EXAMPLES) classifiers/config.cfg $(MODEL_CODE) | setup
 	$(BIN)/mailflow train
+classifiers/model/certificate.json: classifiers/model/meta.json $(HOLDOUT) $(RULES)
+	@[ -f $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(BIN)/mailflow certify
 
 bench: setup model  ## CPU per mail beside a plain standard-library parse
 	$(BIN)/python benchmarks/parse.py

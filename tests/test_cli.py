@@ -103,6 +103,7 @@ NEEDS_SETTINGS = [
     ("classify", "x.eml"),
     ("check",),
     ("train",),
+    ("certify",),
     ("evaluate", "x.jsonl"),
     ("policy", "show"),
     ("threads", "list"),
@@ -424,10 +425,21 @@ def test_evaluate_counts_wrong_answers_apart() -> None:
         "action": "none",
     }
     Path("labelled.jsonl").write_text(json.dumps(line) + "\n")
-    shown = mailflow("evaluate", "labelled.jsonl")
+    model = str(ROOT / "classifiers" / "model")
+    shown = mailflow("evaluate", "labelled.jsonl", "--report", "report.html", "--against", model)
     assert shown.exit_code == 0
     assert "action right 100.0%" in one_line(shown.stdout)
     assert "wrong answers 0.0%" in one_line(shown.stdout)
+    assert "decisions that differ 0" in one_line(shown.stdout)
+    assert Path("report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_report_that_cannot_be_written_is_a_sentence() -> None:
+    held_out = (ROOT / "classifiers" / "holdout" / "a6.jsonl").read_text(encoding="utf-8").splitlines()
+    Path("one.jsonl").write_text(held_out[0], encoding="utf-8")
+    refused = mailflow("evaluate", "one.jsonl", "--report", "no/such/folder.html")
+    assert refused.exit_code == 1
+    assert "--report no/such/folder.html: No such file or directory" in one_line(refused.stderr)
 
 
 def test_evaluate_without_mails_is_a_sentence() -> None:

@@ -3,19 +3,21 @@
 import io
 import unicodedata
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
+from tests.core.labelled import judged
 
 from mailflow import console
 from mailflow.adapters.spacy_training import TrainingReport
+from mailflow.core.certify import Trial, certify
 from mailflow.core.classification import Action
 from mailflow.core.delivery import OutboxState
-from mailflow.core.evaluation import Judged
+from mailflow.core.evaluation import Assessment, Evaluation
 from mailflow.core.message import MailRef
 from mailflow.core.partner import Partner, PartnerKind, Route
 from mailflow.core.policy import GUARDS, SEND_GUARDS
@@ -125,7 +127,18 @@ QUARANTINED = QuarantineView(1, MailRef("desk", "INBOX", 1, 7), NOON, 5, 1234, E
 DECIDED = DecidedMail(
     1, 1, "q1@x", EVIL, EVIL, (("nfr_request", 0.956),), "reply", EVIL, NOON, NOON, "sent", NOON, EVIL
 )
-JUDGED = Judged("1", "en", "a1", ("quoting",), ("nfr_request",), Action.REVIEW, Action.REPLY, ("nfr_request",), EVIL)
+WRONG = judged("quoting", said="nfr_request", wanted_action=Action.REVIEW, text=EVIL, name=EVIL)
+CERTIFICATE = certify(
+    [Trial(0.9, n < 3, ("quoting",)) for n in range(700)],
+    model_version="m1",
+    rules="r",
+    holdout_sha256="h",
+    today=date(2026, 3, 2),
+)
+OURS = Evaluation("m1", 0.85, CERTIFICATE, (WRONG, judged(name="2")))
+THEIRS = Evaluation("m0", 0.85, None, (WRONG, judged(name="2", action=Action.REVIEW)))
+ALONE = Assessment(("held-out.jsonl",), OURS, None, [(0, 1), (0, 0)], is_calibration=False)
+COMPARED = Assessment(("held-out.jsonl",), OURS, THEIRS, [(0, 1), (1, 1)], is_calibration=True)
 
 VIEWS: dict[str, RenderableType] = {
     "classified_card": console.classified_card(classified()),
@@ -137,7 +150,8 @@ VIEWS: dict[str, RenderableType] = {
     "partners_table": console.partners_table([PARTNER]),
     "quarantine_table": console.quarantine_table([QUARANTINED]),
     "day_table": console.day_table([DECIDED], {"q1@x": 0.5}),
-    "evaluation_view": console.evaluation_view([JUDGED]),
+    "evaluation_view": console.evaluation_view(ALONE),
+    "evaluation_view of two": console.evaluation_view(COMPARED),
 }
 
 
@@ -187,9 +201,26 @@ def test_the_policy_has_a_line_a_row() -> None:
 
 
 def test_wrong_answers_are_listed_by_name() -> None:
-    text = shown(console.evaluation_view([JUDGED]))
-    assert "wrong answers" in text and "100.0%" in text
-    assert "review: quoting" in text
+    lines = shown(console.evaluation_view(ALONE)).splitlines()
+    (told,) = (line.split() for line in lines if line.startswith("wrong answers"))
+    assert told[2:] == ["50.0%", "1.3%", "to", "98.7%", "1", "of", "2", "of", "all", "mails"]
+    assert any("review: quoting" in line and "nfr_request" in line for line in lines)
+
+
+def test_another_model_is_told_with_the_differences() -> None:
+    alone, compared = shown(console.evaluation_view(ALONE)), shown(console.evaluation_view(COMPARED))
+    (told,) = (line.split() for line in compared.splitlines() if line.startswith("automation") and "of the" not in line)
+    assert told[:4] == ["automation", "100.0%", "0.0%", "100.0%"]
+    assert "better" in compared and "better" not in alone
+    assert "made on some of these very mails" in compared
+    assert "made on some of these very mails" not in alone
+
+
+def test_a_certificate_is_told_with_what_it_refuses() -> None:
+    text = shown(console.certificate_view(CERTIFICATE))
+    assert "at most 2.0% of all mails get a wrong answer" in text
+    assert "quoting from 0.01" in text
+    assert "no certificate: classifiers/holdout holds no mails" in shown(console.certificate_view(None))
 
 
 def test_a_mail_that_was_not_answered_yet_has_no_time() -> None:

@@ -8,19 +8,21 @@ Why the model, the store and the servers are imported where they are built: spaC
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailflow.adapters import assets
+from mailflow.adapters.certificates import FILE as CERTIFICATE
+from mailflow.adapters.certificates import load_certificate, read_certificate
 from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
+from mailflow.core.certify import problems as certificate_problems
 from mailflow.core.check import Problem, check
-from mailflow.core.evaluation import Judged
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
@@ -36,10 +38,13 @@ from mailflow.services.worker import Worker
 from mailflow.settings import Settings
 
 if TYPE_CHECKING:
+    from mailflow.adapters.examples import ExampleSet
     from mailflow.adapters.imap import ImapSource
     from mailflow.adapters.smtp import SmtpSubmission
-    from mailflow.adapters.spacy_training import Progress, TrainingReport
     from mailflow.adapters.store import SqlStore
+
+
+GUIDE = "docs/evaluating.md"
 
 
 class SystemClock:
@@ -58,6 +63,11 @@ class Assets:
     @property
     def model(self) -> Path:
         return self.classifiers / "model"
+
+    @property
+    def holdout(self) -> Path:
+        """Labelled mails that no model learns from."""
+        return self.classifiers / "holdout"
 
 
 def find_assets(settings: Settings) -> Assets:
@@ -107,21 +117,32 @@ def build_reader(settings: Settings) -> ReadingProcess:
 
 
 def build_triage(settings: Settings, *, read: Read | None = None, classifier: Classifier | None = None) -> Triage:
-    found = find_assets(settings)
+    classifier, playbook = build_understanding(find_assets(settings), classifier=classifier)
     return Triage(
         read=read or build_reader(settings),
-        classifier=classifier or build_classifier(found),
-        playbook=assets.load_playbook(found.classifiers),
+        classifier=classifier,
+        playbook=playbook,
         desk_addresses=frozenset(settings.desk.addresses),
         clock=SystemClock(),
     )
 
 
-def build_classifier(found: Assets) -> Classifier:
-    """The trained model. Raises ModelError."""
+def build_understanding(
+    found: Assets, *, classifier: Classifier | None = None, model: Path | None = None
+) -> tuple[Classifier, Playbook]:
+    """The trained model, and the playbook with what that model's certificate asks. Raises ModelError or AssetError.
+
+    `model`: another folder than the desk's. A `classifier` from elsewhere has no certificate.
+    """
+    playbook = assets.load_playbook(found.classifiers)
+    if classifier is not None:
+        return classifier, playbook
     from mailflow.adapters.spacy_classifier import SpacyClassifier
 
-    return SpacyClassifier(found.model)
+    folder = model or found.model
+    trained = SpacyClassifier(folder)
+    certificate = read_certificate(folder, version=trained.version)
+    return trained, playbook.model_copy(update={"certificate": certificate})
 
 
 def build_source(settings: Settings) -> ImapSource:
@@ -187,12 +208,12 @@ def build_worker(
     """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change."""
     found = find_assets(settings)
     store, clock = store or build_store(settings), clock or SystemClock()
-    playbook = assets.load_playbook(found.classifiers)
+    classifier, playbook = build_understanding(found, classifier=classifier)
     address = settings.desk.addresses[0]
     processing = Processing(
         store=store,
         read=read or build_reader(settings),
-        classifier=classifier or build_classifier(found),
+        classifier=classifier,
         renderer=build_renderer(found, playbook),
         playbook=playbook,
         desk=DeskIdentity(
@@ -228,6 +249,17 @@ def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
     return schema.upgrade(open_engine(settings.store.url))
 
 
+def read_holdout(found: Assets) -> ExampleSet:
+    """The labelled mails that no model learns from. Raises AssetError where there are none."""
+    from mailflow.adapters.examples import read_examples
+
+    if not any(found.holdout.glob("*.jsonl")):
+        raise AssetError(
+            f"{found.holdout}: no held-out mail is here, so nothing can be shown of the model; see {GUIDE}"
+        )
+    return read_examples(found.holdout)
+
+
 def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str]]]:
     """The guards in their order, and the playbook's rows."""
     return GUARDS + SEND_GUARDS, policy_table(assets.load_playbook(find_assets(settings).classifiers))
@@ -253,46 +285,13 @@ def check_assets(settings: Settings) -> list[Problem]:
     )
     if classifier.meta["data_sha256"] != read.sha256:
         problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
-    return problems
-
-
-def train_model(settings: Settings, progress: Progress) -> TrainingReport:
-    from mailflow.adapters.spacy_training import train
-
-    found = find_assets(settings)
-    return train(
-        found.classifiers / "examples",
-        found.classifiers / "config.cfg",
-        found.model,
-        labels=tuple(assets.load_playbook(found.classifiers).intents),
-        now=SystemClock().now(),
-        progress=progress,
-    )
-
-
-def evaluate_model(settings: Settings, paths: Sequence[Path], progress: Progress) -> list[Judged]:
-    """What the desk would do with each labelled mail, beside its label. `paths`: .jsonl files in the examples' form."""
-    from mailflow.adapters.examples import read_labelled, to_bytes
-
-    triage = build_triage(settings)
-    labelled = [one for path in paths for one in read_labelled(path)]
-    if not labelled:
-        raise AssetError(f"{', '.join(map(str, paths))}: no labelled mails are here")
-    judged = []
-    for n, example in enumerate(labelled):
-        progress(n, len(labelled))
-        triaged = triage.triage(to_bytes(example))
-        judged.append(
-            Judged(
-                name=example.id,
-                language=example.lang,
-                author=example.author,
-                wanted=(example.primary, *(one for one in example.intents if one != example.primary)),
-                said=tuple(score.intent for score in triaged.classification.intents),
-                wanted_action=example.action,
-                action=triaged.decision.action,
-                answered=tuple(part.intent for part in triaged.decision.answers),
-                reason=triaged.decision.reasons[0].sentence,
-            )
+    problems += [
+        Problem(str(found.model / CERTIFICATE), sentence)
+        for sentence in certificate_problems(
+            load_certificate(found.model),
+            model_version=classifier.version,
+            rules=playbook.answering_rules,
+            holdout_sha256=read_holdout(found).sha256,
         )
-    return judged
+    ]
+    return problems

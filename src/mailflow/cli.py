@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-from mailflow import bootstrap, console, settings, store_commands
+from mailflow import bootstrap, console, learning, settings, store_commands
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
 from mailflow.core.octets import Octets
@@ -184,20 +184,38 @@ def policy_show(config: ConfigOption = None) -> None:
 
 @app.command()
 def train(config: ConfigOption = None) -> None:
-    """Train the classifier on classifiers/examples and put it in place of the old one."""
+    """Train the classifier on classifiers/examples, put it in place of the old one, and certify it."""
     with explained(), progress("training") as show:
-        report = bootstrap.train_model(settings.read_settings(config), show)
+        report, certificate = learning.train_model(settings.read_settings(config), show)
     out.print(console.training_view(report))
+    out.print(console.certificate_view(certificate))
+
+
+@app.command()
+def certify(config: ConfigOption = None) -> None:
+    """Show on the mails of classifiers/holdout how sure the model must be, so that wrong answers stay rare."""
+    with explained(), progress("certifying") as show:
+        certificate = learning.certify_model(settings.read_settings(config), show)
+    out.print(console.certificate_view(certificate))
 
 
 @app.command()
 def evaluate(
-    paths: Annotated[list[Path], typer.Argument(help="labelled mails (.jsonl)")], config: ConfigOption = None
+    paths: Annotated[list[Path], typer.Argument(help="labelled mails (.jsonl)")],
+    report: Annotated[Path | None, typer.Option("--report", help="write all of it to this file, as HTML")] = None,
+    against: Annotated[
+        Path | None, typer.Option("--against", help="another model's folder, compared on the same mails")
+    ] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Compare what the model says of labelled mails with what they are labelled as."""
+    """Compare what the desk would do with labelled mails with what they are labelled as (docs/evaluating.md)."""
     with explained(), progress("evaluating") as show:
-        judged = bootstrap.evaluate_model(settings.read_settings(config), paths, show)
-    out.print(console.evaluation_view(judged))
+        assessment = learning.evaluate_model(settings.read_settings(config), paths, show, against=against)
+        if report:
+            learning.write_report(assessment, report)
+    out.print(console.evaluation_view(assessment))
+    if report:
+        out.print(console.plain(f"{report} written"))
 
 
 @app.command()

@@ -16,7 +16,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mailflow.core.evaluation import Judged, Verdict, by_intent, figures
+from mailflow.core.binomial import Interval
+from mailflow.core.certify import Certificate
+from mailflow.core.evaluation import KINDS, Assessment, Evaluation, changes, differences, figures, verdicts
 from mailflow.core.partner import Partner
 from mailflow.core.policy import Guard
 from mailflow.core.storage import (
@@ -166,27 +168,68 @@ def quarantine_table(mails: Sequence[QuarantineView]) -> Table:
     return table
 
 
-def evaluation_view(judged: Sequence[Judged]) -> RenderableType:
-    """Figures, the answers that were wrong, and which intents are confused."""
-    found = figures(judged)
-    grid = _grid(
-        ("mails", str(found.mails)),
-        ("action right", f"{found.action_right:.1%}"),
-        ("wrong answers", f"{found.wrong_answers:.1%}"),
-        ("automation", f"{found.automation:.1%} of the answerable"),
-        ("primary right", f"{found.primary_right:.1%}"),
-        ("intent micro-F1", f"{found.intent_micro_f1:.3f}"),
-        *((name, str(count)) for name, count in found.verdicts),
+def evaluation_view(assessment: Assessment) -> RenderableType:
+    """Figures with their intervals, the answers that were wrong, and how another model differs."""
+    ours, theirs = assessment.ours, assessment.theirs
+    table = _table("", "", "95 %", "count", "")
+    for figure in figures(ours.judged, assessment.draws):
+        count = f"{figure.top} of {figure.bottom}"
+        table.add_row(figure.name, _share(figure.value), _interval(figure.interval), count, figure.of)
+    counted = _grid(*((verdict.value, str(count)) for verdict, count in verdicts(ours.judged).items() if count))
+    notes = [plain(note, "yellow") for note in (_calibration_note(assessment),) if note]
+    parts: list[RenderableType] = [_evaluated(ours), Text(), table, Text(), counted, *notes]
+    wrong = [one for one in ours.judged if one.verdict.is_wrong_answer]
+    if wrong:
+        listed = _table("wrongly answered", "wanted", "answered", "P(reply)", "subject")
+        for one in wrong:
+            wanted = f"{one.label.action}: {', '.join(one.label.intents)}"
+            reply = f"{one.classification.actions.reply:.2f}"
+            answered = ", ".join(one.answered)
+            listed.add_row(plain(one.label.name), wanted, answered, reply, plain(short(one.label.subject, 60)))
+        parts += [Text(), listed]
+    return Group(*parts, *([Text(), _comparison(assessment, theirs)] if theirs else []))
+
+
+def _evaluated(ours: Evaluation) -> RenderableType:
+    certificate = ours.certificate.sentence if ours.certificate else "none"
+    return _grid(("model", ours.model_version), ("mails", str(len(ours.judged))), ("certificate", certificate))
+
+
+def _calibration_note(assessment: Assessment) -> str:
+    if not (assessment.is_calibration and assessment.ours.certificate):
+        return ""
+    return "The certificate was made on some of these very mails: what is new to the model is not new to its threshold."
+
+
+def _comparison(assessment: Assessment, theirs: Evaluation) -> RenderableType:
+    ours = assessment.ours
+    table = _table("", f"model {ours.model_version}", f"model {theirs.model_version}", "difference", "95 %", "")
+    for one in differences(ours.judged, theirs.judged, assessment.draws):
+        proved = "proved" if one.is_proved else ""
+        values = map(_share, (one.ours, one.theirs, one.value))
+        table.add_row(one.name, *values, _interval(one.interval), proved)
+    changed = changes(ours.judged, theirs.judged)
+    kinds = [(kind, str(sum(one.kind == kind for one in changed))) for kind in KINDS]
+    return Group(table, Text(), _grid(("decisions that differ", str(len(changed))), *kinds))
+
+
+def certificate_view(certificate: Certificate | None) -> RenderableType:
+    if certificate is None:
+        return plain("no certificate: classifiers/holdout holds no mails (docs/evaluating.md)", "yellow")
+    shown = ", ".join(f"{intent} from {threshold:.2f}" for intent, threshold in certificate.per_intent.items())
+    return _grid(
+        ("certificate", certificate.sentence),
+        ("by itself", shown or "no intent"),
+        ("refused", f"{len(certificate.refused)} intents: too few held-out mails, or too many of them wrong"),
     )
-    wrong = _table("wrongly answered", "wanted", "said", "answered", "because")
-    for one in judged:
-        if one.verdict in (Verdict.WRONG_ANSWER, Verdict.WRONG_PATH):
-            wanted = f"{one.wanted_action}: {', '.join(one.wanted)}"
-            wrong.add_row(one.name, wanted, ", ".join(one.said), ", ".join(one.answered), plain(short(one.reason, 60)))
-    confused = _table("intent", "labelled", "found", "said wrongly")
-    for row in by_intent(judged):
-        confused.add_row(*map(str, row))
-    return Group(grid, Text(), wrong, Text(), confused)
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1%}"
+
+
+def _interval(interval: Interval) -> str:
+    return f"{interval.low:.1%} to {interval.high:.1%}"
 
 
 def training_view(report: TrainingReport) -> RenderableType:

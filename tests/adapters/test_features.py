@@ -7,10 +7,14 @@ from hypothesis import strategies as st
 
 from mailflow.adapters.features import (
     FACT_NAMES,
+    MOST_CHARACTERS,
     Vectorizer,
     VectorizerSettings,
     fact_row,
     normalise,
+    normalised_word,
+    surface_words,
+    whole_text,
     with_facts,
     words,
 )
@@ -33,6 +37,18 @@ SETTINGS = VectorizerSettings(word_ngrams=2, char_ngrams=(2, 5), min_df=1)
 )
 def test_what_is_particular_becomes_its_kind(text: str, wanted: list[str]) -> None:
     assert words(normalise(text)) == wanted
+
+
+def test_words_as_they_are_spelled_are_found_at_their_place() -> None:
+    text = "We don\u2019t know: what of \uff2e\uff26\uff32?"
+    assert [text[one.start() : one.end()] for one in surface_words(text)][:3] == ["We", "don\u2019t", "know"]
+    assert [normalised_word(one[0]) for one in surface_words(text)] == words(normalise(text))
+
+
+def test_of_a_very_long_mail_the_beginning_counts() -> None:
+    mail = ClassifierInput("licence", "a" * 10**6, Role.UNKNOWN, is_authenticated_internal=False)
+    assert whole_text(mail).startswith("licence\naaa")
+    assert len(whole_text(mail)) == MOST_CHARACTERS
 
 
 @given(st.text())

@@ -4,21 +4,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.sparse import csr_matrix
 from sklearn.linear_model import Ridge
 
+from mailflow.adapters.component import Matrix, on_grain
 from mailflow.adapters.heads import (
-    Matrix,
-    Operating,
-    abstention_threshold,
-    best_claim_threshold,
-    cross_fit,
+    fit,
     fit_gate,
-    fit_head,
     fit_sigmoid,
     fit_temperature,
-    lowest_safe,
-    operating_points,
+    gate_probability,
+    head_arrays,
+    head_scores,
+    held_out,
+    inverse,
     splits,
+    without,
 )
 from mailflow.errors import ModelError
 
@@ -27,39 +28,74 @@ def _mails(seed: int, count: int = 40, features: int = 60) -> Matrix:
     return np.random.default_rng(seed).normal(size=(count, features))
 
 
+def _target(seed: int) -> Matrix:
+    return np.random.default_rng(seed).random((40, 3))
+
+
 @given(seed=st.integers(0, 50), penalty=st.sampled_from([0.1, 0.4, 5.0]))
 def test_the_closed_form_is_ridge_regression(seed: int, penalty: float) -> None:
-    rows, new = _mails(seed), _mails(seed + 1000)
-    target = np.random.default_rng(seed).random((40, 3))
-    head = fit_head(rows @ rows.T, target, penalty)
+    rows, new, target = _mails(seed), _mails(seed + 1000), _target(seed)
+    weights = fit(rows @ rows.T, target, penalty)
     one = np.ones((40, 1))
-    ridge = Ridge(alpha=penalty, fit_intercept=False).fit(np.hstack([rows, one]), target - target.mean(0))
-    wanted = ridge.predict(np.hstack([new, one])) + target.mean(0)
-    np.testing.assert_allclose(new @ rows.T @ head.dual + head.bias, wanted, atol=1e-7)
+    ridge = Ridge(alpha=penalty, fit_intercept=False).fit(np.hstack([rows, one]), target)
+    np.testing.assert_allclose((new @ rows.T + 1) @ weights, ridge.predict(np.hstack([new, one])), atol=1e-7)
+    np.testing.assert_allclose(inverse(rows @ rows.T, penalty) @ target, weights, atol=1e-7)
 
 
 def test_twins_with_different_labels_and_no_penalty_are_refused() -> None:
     rows = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]])
+    gram = rows @ rows.T
     with pytest.raises(ModelError, match="penalty"):
-        fit_head(rows @ rows.T, np.eye(3), -1e-3)
+        fit(gram, np.eye(3), -1e-3)
+    with pytest.raises(ModelError, match="penalty"):
+        inverse(gram, -1e-3)
+
+
+@given(seed=st.integers(0, 50), count=st.sampled_from([2, 4, 40]))
+def test_a_guess_is_that_of_a_head_fitted_anew_without_the_fold(seed: int, count: int) -> None:
+    rows, target, folds = _mails(seed), _target(seed), np.arange(40) % count
+    gram = rows @ rows.T
+    guessed = held_out(inverse(gram, 0.4), target, folds)
+    for seen, unseen in splits(folds):
+        anew = (gram[np.ix_(unseen, seen)] + 1) @ fit(gram[np.ix_(seen, seen)], target[seen], 0.4)
+        np.testing.assert_allclose(guessed[unseen], anew, atol=1e-7)
+
+
+@given(seed=st.integers(0, 50))
+def test_the_inverse_of_some_mails_is_found_in_that_of_all(seed: int) -> None:
+    rows = _mails(seed)
+    gram = rows @ rows.T
+    seen, unseen = np.arange(30), np.arange(30, 40)
+    np.testing.assert_allclose(without(inverse(gram, 0.4), seen, unseen), inverse(gram[:30, :30], 0.4), atol=1e-9)
 
 
 @given(seed=st.integers(0, 50))
 def test_a_mail_is_guessed_without_its_own_label(seed: int) -> None:
     """What is said of a fold does not change when the fold's labels do."""
-    rows = _mails(seed)
-    target = np.random.default_rng(seed).random((40, 2))
-    folds = np.arange(40) % 4
+    rows, target, folds = _mails(seed), _target(seed), np.arange(40) % 4
     changed = target.copy()
     changed[folds == 2] = 7.0
-    before, after = (cross_fit(rows @ rows.T, one, folds, 0.4) for one in (target, changed))
-    np.testing.assert_array_equal(before[folds == 2], after[folds == 2])
+    inverted = inverse(rows @ rows.T, 0.4)
+    before, after = (held_out(inverted, one, folds) for one in (target, changed))
+    np.testing.assert_allclose(before[folds == 2], after[folds == 2], atol=1e-9)
     assert not np.allclose(before[folds == 1], after[folds == 1])
 
 
 def test_each_mail_is_unseen_exactly_once() -> None:
     unseen = np.concatenate([out for _, out in splits(np.array([0, 1, 2, 0, 2]))])
     assert sorted(unseen) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("kernel_weight", [0.0, 0.5])
+def test_a_kept_head_says_what_the_fitted_one_says(kernel_weight: float) -> None:
+    """Up to the 16 bits of its weights."""
+    rows, target = csr_matrix(_mails(1, features=20) / 5), _target(1)
+    kernel = on_grain(np.exp(-((_mails(2)[:, None] - _mails(2)[None]) ** 2).sum(-1) / 60))
+    gram = (rows @ rows.T).toarray() + kernel_weight * kernel
+    weights = fit(gram, target, 0.4)
+    kept = head_arrays("one", weights, rows, kernel_weight)
+    assert ("one_dual" in kept) == (kernel_weight > 0)
+    np.testing.assert_allclose(head_scores(kept, "one", rows, kernel), (gram + 1) @ weights, atol=2e-3)
 
 
 @pytest.mark.parametrize("temperature", [0.05, 0.3, 2.0])
@@ -84,29 +120,9 @@ def test_a_gate_needs_right_and_wrong() -> None:
         fit_gate(np.ones((5, 2)), np.ones(5, dtype=bool))
 
 
-def test_the_claim_threshold_is_the_one_of_the_best_f1() -> None:
-    wanted = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 0.0]])
-    intents = np.array([[0.9, 0.55, 0.1], [0.9, 0.45, 0.1]])
-    assert best_claim_threshold(np.array([0, 0]), intents, wanted) == (0.5, 1.0)
-
-
-def test_abstention_ends_where_the_model_is_right_half_of_the_time() -> None:
-    confidence = np.repeat([0.15, 0.25, 0.35, 0.45], 20)
-    right = np.concatenate([np.arange(20) < limit for limit in (2, 8, 12, 4)])
-    assert abstention_threshold(confidence, right) == 0.3
-
-
-def test_sending_less_sends_less_wrong() -> None:
-    points = operating_points(
-        np.array([0.9, 0.8, 0.7, 0.6]), np.array([True, False, True, False]), np.array([True, False, True, True])
-    )
-    at = {point.threshold: (point.wrong, point.automation) for point in points}
-    assert at[0.5] == (0.5, 2 / 3)
-    assert at[0.75] == (0.25, 1 / 3)
-    assert at[0.95] == (0.0, 0.0)
-
-
-def test_the_lowest_safe_threshold_has_no_unsafe_one_above_it() -> None:
-    points = [Operating(0.5, 0.03, 0.9), Operating(0.6, 0.01, 0.7), Operating(0.7, 0.02, 0.6), Operating(0.8, 0.0, 0.4)]
-    assert lowest_safe(points, 0.015).threshold == 0.8
-    assert lowest_safe(points, 0.05).threshold == 0.5
+def test_the_gate_is_honest_where_its_features_decide() -> None:
+    random = np.random.default_rng(1)
+    rows = random.normal(size=(20_000, 2))
+    honest = 1 / (1 + np.exp(-(2 * rows[:, 0] - 1)))
+    right = random.random(20_000) < honest
+    np.testing.assert_allclose(gate_probability(fit_gate(rows, right), rows), honest, atol=0.03)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailflow.core.binomial import at_most
-from mailflow.core.certify import BOUND, THRESHOLDS, Certificate, Trial, certify
+from mailflow.core.certify import BOUND, THRESHOLDS, Certificate, Trial, certify, problems
 
 TODAY = date(2026, 3, 2)
 
@@ -156,7 +156,7 @@ def test_where_nothing_is_shown_nothing_may_be_answered(stream: list[Trial]) -> 
     assert found.threshold is None
     assert found.needed(("quoting",)) > 1
     assert found.sentence.startswith("not shown: at most 2.0% of all mails")
-    (problem,) = found.problems(model_version="m1", rules="r1", holdout_sha256="h1")
+    (problem,) = problems(found, model_version="m1", rules="r1", holdout_sha256="h1")
     assert problem.endswith("until then nothing is answered")
 
 
@@ -186,11 +186,16 @@ def test_a_certificate_says_what_is_promised_and_on_what_it_rests() -> None:
 def test_a_stale_certificate_says_why(changed: dict[str, str], told: str) -> None:
     made_on = {"model_version": "m1", "rules": "r1", "holdout_sha256": "h1"}
     found = certified(trials(200))
-    assert found.problems(**made_on) == []
-    (problem,) = found.problems(**{**made_on, **changed})
+    assert problems(found, **made_on) == []
+    (problem,) = problems(found, **{**made_on, **changed})
     assert told in problem and "run `mailflow certify`" in problem
 
 
 def test_a_certificate_survives_being_stored() -> None:
     found = certified([*trials(300), *trials(10, intents="rebate")])
     assert Certificate.model_validate_json(found.model_dump_json()) == found
+
+
+def test_no_certificate_is_a_problem() -> None:
+    (problem,) = problems(None, model_version="m1", rules="r1", holdout_sha256="h1")
+    assert problem.startswith("is missing")

@@ -39,6 +39,40 @@ def test_decode(data: bytes, declared: str, expected: str) -> None:
     assert decode(data, declared) == expected
 
 
+@pytest.mark.parametrize("label", ["", "us-ascii", "utf-8", "no-such-charset"])
+@pytest.mark.parametrize(
+    ("text", "charset"),
+    [
+        ("请问如何申请许可证", "gbk"),
+        ("請問如何申請授權", "big5"),
+        ("ライセンスの更新について", "cp932"),
+        ("ライセンスの更新について", "euc_jp"),
+        ("라이선스 갱신 문의드립니다", "cp949"),
+        ("Прошу продлить лицензию", "cp1251"),
+        ("Прошу продлить лицензию", "koi8-r"),
+        ("Παρακαλώ ανανεώστε την άδεια", "cp1253"),
+        ("Prosím o prodloužení licence, děkuji předem za vaši rychlou odpověď.", "cp1250"),
+        ("Größe", "cp1252"),
+        ("Ça coûte très cher, répondez à Hélène", "cp1252"),
+    ],
+)
+def test_octets_without_a_label_are_what_they_look_like(text: str, charset: str, label: str) -> None:
+    assert decode(text.encode(charset), label) == text
+
+
+@pytest.mark.parametrize("label", ["", "utf-8"])
+def test_a_torn_character_does_not_hide_the_charset(label: str) -> None:
+    assert decode("请问如何申请许可证".encode("gbk")[:-1], label) == "请问如何申请许可\ufffd"
+
+
+@pytest.mark.parametrize("label", ["", "utf-8"])
+def test_utf8_with_a_footer_of_another_charset_is_read_by_lines(label: str) -> None:
+    text = "Wir möchten für Köln verlängern.\n"
+    assert (
+        decode(text.encode() + "Geschäftsführer: niemand".encode("cp1252"), label) == text + "Geschäftsführer: niemand"
+    )
+
+
 def test_two_byte_chinese_that_happens_to_be_utf8_stays_chinese() -> None:
     """The bytes of this word in GBK are valid UTF-8: the famous trap of guessing."""
     assert decode("联通".encode("gbk"), "gb2312") == "联通"

@@ -1,48 +1,57 @@
-"""Linear heads over mails, fitted in closed form, and what makes their scores honest.
+"""Heads over mails, fitted in closed form, and what makes their scores honest.
 
 Rule: nothing is chosen on mail that was fitted: figures, temperatures and thresholds come from cross-fitted scores.
 Why penalised least squares and not logistic regression: on the training mails it is no less right (MODEL_CARD.md),
-all classes of a fold are one factorisation, and the minimum is exact: training twice gives the same bits.
+the minimum is exact, so that training twice gives the same bits, and one inverse of the mails' products answers every
+question of the kind "what would be said of these mails by a head that has never seen those".
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg.lapack import dposv, dpotrf, dpotri
 from scipy.optimize import minimize
+from scipy.sparse import csr_matrix, hstack
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from mailflow.adapters.component import Array, Matrix, halved, on_grain
 from mailflow.errors import ModelError
 
-Matrix = npt.NDArray[np.floating[Any]]
 Rows = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
-    """scores = gram @ dual + bias, where `gram` holds the products of new mails with the fitted ones."""
+def fit(gram: Matrix, target: Matrix, penalty: float) -> Matrix:
+    """Weights a mail (mails, classes) that minimise |scores - target|^2 + penalty |weights|^2. Raises ModelError.
 
-    dual: Matrix
-    """(fitted mails, classes)."""
-    bias: Matrix
-
-
-def fit_head(gram: Matrix, target: Matrix, penalty: float) -> Head:
-    """The minimum of |scores - target|^2 + penalty |weights|^2. `gram`: (mails, mails). Raises ModelError.
-
-    The bias is fitted as a feature that is 1 everywhere, about the targets' means.
+    `gram`: (mails, mails), the products of what the head reads of them. Beside it the head reads a feature that is 1
+    for every mail, its bias: scores = (gram + 1) @ weights.
     """
-    means = target.mean(axis=0)
+    _, weights, failed = dposv(_system(gram, penalty), target, lower=1, overwrite_a=1)
+    _require_told_apart(failed)
+    result: Matrix = weights
+    return result
+
+
+def inverse(gram: Matrix, penalty: float) -> Matrix:
+    """What `fit` solves, inverted: `inverse @ target` are its weights. Raises ModelError."""
+    factor, failed = dpotrf(_system(gram, penalty), lower=1, overwrite_a=1)
+    _require_told_apart(failed)
+    lower, _ = dpotri(factor, lower=1, overwrite_c=1)
+    result: Matrix = np.tril(lower) + np.tril(lower, -1).T
+    return result
+
+
+def _system(gram: Matrix, penalty: float) -> Matrix:
     system = gram + 1.0
     system[np.diag_indices_from(system)] += penalty
-    try:
-        dual: Matrix = cho_solve(cho_factor(system, overwrite_a=True), target - means)
-    except np.linalg.LinAlgError as error:
-        raise ModelError("the examples cannot be told apart: penalty in config.cfg must be larger") from error
-    return Head(dual, means + dual.sum(axis=0))
+    return system
+
+
+def _require_told_apart(failed: int) -> None:
+    if failed:
+        raise ModelError("the examples cannot be told apart: penalty in config.cfg must be larger")
 
 
 def splits(folds: Rows) -> Iterator[tuple[Rows, Rows]]:
@@ -51,16 +60,81 @@ def splits(folds: Rows) -> Iterator[tuple[Rows, Rows]]:
         yield np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
 
 
-def cross_fit(gram: Matrix, target: Matrix, folds: Rows, penalty: float) -> Matrix:
-    """Scores (mails, classes), each mail by a head that has not seen its fold."""
+def held_out(inverted: Matrix, target: Matrix, folds: Rows) -> Matrix:
+    """Scores (mails, classes), each mail by a head that has not seen its fold. `inverted`: of all mails.
+
+    Exactly what fitting anew without the fold would say: target_u - (inverted_uu)^-1 (inverted target)_u.
+    """
+    duals = inverted @ target
     scores = np.zeros_like(target)
-    for seen, unseen in splits(folds):
-        head = fit_head(gram[np.ix_(seen, seen)], target[seen], penalty)
-        scores[unseen] = gram[np.ix_(unseen, seen)] @ head.dual + head.bias
+    for _, unseen in splits(folds):
+        scores[unseen] = target[unseen] - np.linalg.solve(inverted[np.ix_(unseen, unseen)], duals[unseen])
     return scores
 
 
+def without(inverted: Matrix, seen: Rows, unseen: Rows) -> Matrix:
+    """The inverse of the seen mails alone (Schur complement)."""
+    across = inverted[np.ix_(seen, unseen)]
+    result: Matrix = inverted[np.ix_(seen, seen)] - across @ np.linalg.solve(inverted[np.ix_(unseen, unseen)], across.T)
+    return result
+
+
+# --- a head as it is kept ---------------------------------------------------------------------------------------------
+
+
+def head_arrays(name: str, duals: Matrix, rows: csr_matrix, kernel_weight: float) -> dict[str, Array]:
+    """The head with `duals` (mails, classes) as weights a feature, and, for the kernel's part, still as weights a mail.
+
+    Why: an explanation needs to know what a word weighs.
+    """
+    arrays: dict[str, Array] = {
+        f"{name}_coef": halved(rows.T @ duals),
+        f"{name}_bias": duals.sum(axis=0).astype(np.float32),
+    }
+    return arrays | ({f"{name}_dual": on_grain(kernel_weight * duals).astype(np.float32)} if kernel_weight else {})
+
+
+def head_scores(arrays: dict[str, Array], name: str, rows: csr_matrix, kernel: Matrix) -> Matrix:
+    """(mails, classes). `kernel`: (mails, training mails), on the grain."""
+    linear = rows @ arrays[f"{name}_coef"] + arrays[f"{name}_bias"]
+    dual = arrays.get(f"{name}_dual")
+    result: Matrix = linear if dual is None else linear + kernel @ dual.astype(np.float64)
+    return result
+
+
+def stacked_rows(rows: csr_matrix, primary: Matrix, internal: Matrix) -> csr_matrix:
+    """What the stacked head reads: `rows`, the intents' probabilities, and these once more for colleagues.
+
+    `primary`: (mails, labels). `internal`: (mails, 1), 1 for a proven colleague.
+    """
+    return hstack([rows, csr_matrix(beside(primary, internal).astype(np.float32))]).tocsr()
+
+
+def beside(primary: Matrix, internal: Matrix) -> Matrix:
+    return np.hstack([primary, primary * internal])
+
+
 # --- honest probabilities ---------------------------------------------------------------------------------------------
+
+
+def softmax(scores: Matrix, temperature: float) -> Matrix:
+    """Row by row."""
+    shifted = scores / temperature
+    exponents = np.exp(shifted - shifted.max(axis=1, keepdims=True))
+    result: Matrix = exponents / exponents.sum(axis=1, keepdims=True)
+    return result
+
+
+def sigmoid(scores: Matrix, temperature: float, offset: float = 0.0) -> Matrix:
+    result: Matrix = expit((scores - offset) / temperature)
+    return result
+
+
+def logit(probability: float) -> float:
+    """Of a probability that is kept away from 0 and 1."""
+    bounded = min(max(float(probability), 1e-4), 1 - 1e-4)
+    return float(np.log(bounded / (1 - bounded)))
+
 
 COLDEST = 0.03
 """The smallest temperature. Why: scores that never err would make every probability 0 or 1, which no sample proves."""
@@ -93,67 +167,14 @@ def _rounded(value: float) -> float:
     return round(float(value), 6)
 
 
-def fit_gate(rows: Matrix, right: npt.NDArray[np.bool_]) -> tuple[Matrix, Matrix]:
-    """(weights (features, 1), bias (1,)) of P(right). Raises ModelError where nothing or everything is right."""
+def fit_gate(rows: Matrix, right: npt.NDArray[np.bool_]) -> dict[str, Array]:
+    """Weights (features,) and bias (1,) of P(right). Raises ModelError where nothing or everything is right."""
     if right.all() or not right.any():
         raise ModelError("no example could be answered, or all: write examples of both")
-    model = LogisticRegression(C=1.0, tol=1e-6, max_iter=1000).fit(rows, right)
-    return model.coef_.T, model.intercept_
+    model = LogisticRegression(C=1.0, tol=1e-6, max_iter=2000).fit(rows, right)
+    return {"gate_coef": model.coef_[0], "gate_bias": model.intercept_}
 
 
-# --- thresholds -------------------------------------------------------------------------------------------------------
-
-
-def best_claim_threshold(first: Rows, intents: Matrix, wanted: Matrix) -> tuple[float, float]:
-    """(threshold for a further intent, micro-F1 there). `first`: the primary of each mail."""
-    claimed_anyway = np.eye(intents.shape[1], dtype=bool)[first]
-    found = {}
-    for threshold in np.arange(0.2, 0.81, 0.05):
-        said = claimed_anyway | (intents >= threshold)
-        found[round(float(threshold), 2)] = 2 * float((said * wanted).sum()) / float(said.sum() + wanted.sum())
-    best = max(found, key=found.__getitem__)
-    return best, found[best]
-
-
-def abstention_threshold(confidence: Matrix, right: npt.NDArray[np.bool_]) -> float:
-    """The end of the lowest band of confidence in which the model is wrong more than half of the time, band by band.
-
-    Bands are 0.1 wide; one with fewer than 20 mails says nothing.
-    """
-    threshold = 0.0
-    for start in np.arange(0.0, 0.6, 0.1):
-        band = (confidence >= start) & (confidence < start + 0.1)
-        if band.sum() >= 20 and right[band].mean() >= 0.5:
-            break
-        threshold = round(float(start) + 0.1, 2)
-    return threshold
-
-
-@dataclass(frozen=True, slots=True)
-class Operating:
-    """Sending at `threshold`: wrong answers as a share of all mails, right ones as a share of the answerable."""
-
-    threshold: float
-    wrong: float
-    automation: float
-
-
-def operating_points(
-    p_right: Matrix, right: npt.NDArray[np.bool_], answerable: npt.NDArray[np.bool_]
-) -> list[Operating]:
-    """One a hundredth from 0.50 to 0.99."""
-    return [
-        Operating(
-            round(float(threshold), 2),
-            float((sent & ~right).mean()),
-            float((sent & right).sum() / max(1, answerable.sum())),
-        )
-        for threshold in np.arange(0.5, 1.0, 0.01)
-        for sent in [p_right >= threshold]
-    ]
-
-
-def lowest_safe(points: Sequence[Operating], most_wrong: float) -> Operating:
-    """The lowest threshold from which on at most `most_wrong` of all mails get a wrong answer."""
-    unsafe = [n for n, point in enumerate(points) if point.wrong > most_wrong]
-    return points[min(unsafe[-1] + 1, len(points) - 1) if unsafe else 0]
+def gate_probability(arrays: dict[str, Array], rows: Matrix) -> Matrix:
+    """(mails,). Summed row by row, so that a mail does not depend on those beside it."""
+    return sigmoid((rows * arrays["gate_coef"]).sum(axis=1) + arrays["gate_bias"], 1.0)

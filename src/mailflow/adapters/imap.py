@@ -3,8 +3,6 @@
 Rule: reading changes nothing. BODY.PEEK[] leaves \\Seen alone; only `acknowledge` moves or marks, and only mail
       whose UIDVALIDITY still holds.
 Rule: all mail counts, read or unread. What was read is known from the cursor, never from \\Seen, which people change.
-Rule: sizes come first. A batch holds at most `batch_messages` messages and `batch_octets` octets; a large message is
-      fetched in slices into a spool file, and of one larger than `max_size` only the first MiB.
 Rule: IDLE is a hint (RFC 2177). Every cycle begins with a SELECT, so mail announced while nobody listened is found.
 Rule: after any error the connection is dropped and the next call makes a new one.
       Why: after a ProtocolError or a timeout nobody knows which reply belongs to which command.
@@ -13,26 +11,20 @@ Rule: one thread at a time; imapclient is not thread-safe. Only `interrupt` may 
 
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import timedelta
 from time import monotonic
 from typing import Any, Literal
 
 from imapclient import IMAPClient
-from imapclient.exceptions import IMAPClientError, LoginError, ProtocolError
+from imapclient.exceptions import IMAPClientError, LoginError
 
-from mailflow.adapters.spool import SPOOLED_FROM, spooled
+from mailflow.adapters.imap_messages import MIB, Listed, data_item, fetch_contents, list_messages, plan_batches
 from mailflow.core.message import MailRef, RawMessage
-from mailflow.core.octets import SLICE, Octets
 from mailflow.core.ports import Batch, Cursor, Disposition
 from mailflow.errors import ConnectionFailed, LoginRefused
-
-MIB = 1 << 20
-HEAD_OCTETS = MIB
-"""What is fetched of a message that is larger than `ImapAccount.max_size`."""
 
 _WINDOW = 500
 """UIDs named in one command. Why: servers may refuse command lines over 8,000 octets (RFC 7162, 4); a UID has <= 10."""
@@ -63,36 +55,6 @@ class ImapAccount:
     """IDLE is issued anew after this. Why 9: less than RFC 2177's 29 and than the ten after which NAT forgets."""
     timeout: float = 60.0
     """Seconds without a byte after which the server counts as gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """A message as the server lists it before it is fetched."""
-
-    uid: int
-    size: int
-    """RFC822.SIZE, octets."""
-    internal_date: datetime | None
-
-
-def plan_batches(
-    listed: Sequence[Listed], *, messages: int, octets: int, max_size: int
-) -> Iterator[tuple[Listed, ...]]:
-    """Cut `listed` into runs, in order, each of at most `messages` messages and `octets` octets to fetch.
-
-    A message larger than `max_size` counts as HEAD_OCTETS. One that alone exceeds `octets` gets a batch to itself.
-    """
-    batch: list[Listed] = []
-    weight = 0
-    for item in listed:
-        cost = item.size if item.size <= max_size else HEAD_OCTETS
-        if batch and (len(batch) >= messages or weight + cost > octets):
-            yield tuple(batch)
-            batch, weight = [], 0
-        batch.append(item)
-        weight += cost
-    if batch:
-        yield tuple(batch)
 
 
 def announces_mail(responses: Iterable[Any]) -> bool:
@@ -173,7 +135,7 @@ class ImapSource:
     def _select(self, client: IMAPClient) -> Cursor:
         """SELECT the mailbox; returns how far it reaches: the UID before UIDNEXT, which old servers do not tell."""
         selected = client.select_folder(self.mailbox)
-        self._uid_validity = int(_data_item(selected, b"UIDVALIDITY"))
+        self._uid_validity = int(data_item(selected, b"UIDVALIDITY"))
         uid_next = selected.get(b"UIDNEXT")
         last_uid = max(_uids_after(client, 0), default=0) if uid_next is None else int(uid_next) - 1
         return Cursor(self._uid_validity, last_uid)
@@ -182,7 +144,7 @@ class ImapSource:
 
     def _fetch_window(self, uid_validity: int, uids: Sequence[int]) -> Iterator[Batch]:
         with self._connection() as client:
-            listed = _list(client, uids)
+            listed = list_messages(client, uids)
         account = self._settings
         plan = plan_batches(
             listed, messages=account.batch_messages, octets=account.batch_octets, max_size=account.max_size
@@ -203,19 +165,9 @@ class ImapSource:
     def _read(self, client: IMAPClient, batch: Sequence[Listed], spools: ExitStack) -> Iterator[RawMessage]:
         """The messages of `batch` that still exist, in its order; their files live as long as `spools`."""
         max_size = self._settings.max_size
-        small = min(SPOOLED_FROM - 1, max_size)
-        whole = client.fetch([item.uid for item in batch if item.size <= small], ["BODY.PEEK[]"])
-        for item in batch:
+        for item, content in fetch_contents(client, batch, max_size, spools):
             ref = MailRef(self.account, self.mailbox, self._uid_validity, item.uid)
-            content: Octets | None
-            if item.size <= small:
-                content = _body(whole, item.uid, b"BODY[]")
-            elif item.size <= max_size:
-                content = _spooled_body(client, item.uid, spools)
-            else:
-                content = _body_slice(client, item.uid, 0, HEAD_OCTETS)
-            if content is not None:
-                yield RawMessage(ref, content, item.internal_date, item.size if item.size > max_size else None)
+            yield RawMessage(ref, content, item.internal_date, item.size if item.size > max_size else None)
 
     # -- acknowledging ---------------------------------------------------------------------------------------------
 
@@ -360,66 +312,6 @@ def _uids_after(client: IMAPClient, last_uid: int) -> list[int]:
 
 def _windows(uids: Sequence[int]) -> Iterator[Sequence[int]]:
     return (uids[start : start + _WINDOW] for start in range(0, len(uids), _WINDOW))
-
-
-def _list(client: IMAPClient, uids: Sequence[int]) -> list[Listed]:
-    """Sizes and dates of those of `uids` that still exist, in order."""
-    items = client.fetch(uids, ["RFC822.SIZE", "INTERNALDATE"])
-    return [
-        Listed(uid, int(_data_item(items[uid], b"RFC822.SIZE")), _in_utc(items[uid].get(b"INTERNALDATE")))
-        for uid in uids
-        if uid in items
-    ]
-
-
-def _in_utc(internal_date: object) -> datetime | None:
-    if not isinstance(internal_date, datetime):
-        return None
-    return internal_date.replace(tzinfo=internal_date.tzinfo or UTC).astimezone(UTC)
-
-
-def _body(items: Mapping[int, Mapping[bytes, Any]], uid: int, key: bytes) -> bytes | None:
-    """The octets of message `uid`; None where it has vanished. Some servers say NIL for an empty one."""
-    return (_data_item(items[uid], key) or b"") if uid in items else None
-
-
-class _Vanished(Exception):
-    """The message was there when its sizes were listed."""
-
-
-def _spooled_body(client: IMAPClient, uid: int, spools: ExitStack) -> Octets | None:
-    """The octets of message `uid` as a file that is closed with `spools`; None where it has vanished."""
-    try:
-        return spools.enter_context(spooled(_body_slices(client, uid)))
-    except _Vanished:
-        return None
-
-
-def _body_slices(client: IMAPClient, uid: int) -> Iterator[bytes]:
-    """The octets of message `uid`, up to the first slice that is short.
-
-    Why: RFC822.SIZE is a guess of some servers, but only where the message ends there may be less than was asked for
-    (RFC 3501, 6.4.5).
-    """
-    for start in count(0, SLICE):
-        octets = _body_slice(client, uid, start, SLICE)
-        if octets is None:
-            raise _Vanished
-        yield octets
-        if len(octets) < SLICE:
-            return
-
-
-def _body_slice(client: IMAPClient, uid: int, start: int, octets: int) -> bytes | None:
-    items = client.fetch([uid], [f"BODY.PEEK[]<{start}.{octets}>"])
-    return _body(items, uid, b"BODY[]<%d>" % start)
-
-
-def _data_item(item: Mapping[bytes, Any], key: bytes) -> Any:
-    """What the server has to say. Why not skip the message: the cursor would pass over it and the mail be lost."""
-    if key not in item:
-        raise ProtocolError(f"a response without {key.decode()}")
-    return item[key]
 
 
 def _reason(error: BaseException) -> str:

@@ -91,17 +91,24 @@ class Certificate(_Frozen):
         seen = f"{self.wrong} of {self.n} held-out mails did, {self.answered} were answered"
         return f"{promise}, on mail like the held-out: {seen} from P(right answer) {self.threshold:.2f} on"
 
-    def problems(self, *, model_version: str, rules: str, holdout_sha256: str) -> list[str]:
-        """Why this certificate says nothing, or not enough, of the desk as it is now."""
-        stale = (
-            (self.model_version != model_version, f"is of model {self.model_version}, not of {model_version}"),
-            (self.rules != rules, "was made under other rules: intents, facts or thresholds of the playbook changed"),
-            (self.holdout_sha256 != holdout_sha256, "was made on other held-out mails"),
-        )
-        return [
-            *(f"{what}: run `mailflow certify`" for is_so, what in stale if is_so),
-            *([f"{self.sentence}; until then nothing is answered"] if self.threshold is None else []),
-        ]
+
+def problems(certificate: Certificate | None, *, model_version: str, rules: str, holdout_sha256: str) -> list[str]:
+    """Why nothing, or not enough, is shown of the desk as it is now."""
+    if certificate is None:
+        return ["is missing, so nothing is shown of the model: run `mailflow certify`"]
+    stale = (
+        (
+            certificate.model_version != model_version,
+            f"is of model {certificate.model_version}, not of {model_version}",
+        ),
+        (
+            certificate.rules != rules,
+            "was made under other rules: intents, facts or thresholds of the playbook changed",
+        ),
+        (certificate.holdout_sha256 != holdout_sha256, "was made on other held-out mails"),
+    )
+    refused = [f"{certificate.sentence}; until then nothing is answered"] if certificate.threshold is None else []
+    return [*(f"{what}: run `mailflow certify`" for is_so, what in stale if is_so), *refused]
 
 
 @dataclass(frozen=True, slots=True)

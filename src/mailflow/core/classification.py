@@ -33,6 +33,20 @@ class IntentScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A training mail that is like the classified one."""
+
+    example_id: str
+    intents: tuple[str, ...]
+    """The primary first."""
+    action: Action
+    similarity: float
+    """1 for a twin, 0 for a mail that shares nothing."""
+    excerpt: str
+    """How it begins: 100 characters at most."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionScores:
     """P(reply), P(review), P(none) of the action head; they sum to 1."""
 
@@ -57,6 +71,12 @@ class Classification:
     model_version: str
     abstained: str = ""
     """Why the model does not want to be believed for this mail; '' if it does."""
+    neighbours: tuple[Neighbour, ...] = ()
+    """The training mails most like it, the nearest first."""
+    nearness: float = 0.0
+    """How near the training mails are altogether, 0 to 1; the mail of a stranger has little of it."""
+    flip: str = ""
+    """What would change the primary intent: the runner-up and what speaks for it, one sentence. '' without one."""
 
     @property
     def primary(self) -> IntentScore | None:

@@ -3,10 +3,15 @@
 Unknown keys are refused. A row may only ask for what the code can do: facts come from FACTS, actions from PolicyAction.
 """
 
+import hashlib
+import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from mailflow.core.certify import Certificate
 
 RuleNumber = Annotated[str, Field(pattern=r"^(R\d{1,3}|D\d|A\d{1,2}|C\d{1,2})$")]
 
@@ -112,7 +117,31 @@ class Playbook(_Frozen):
     intents: dict[str, Intent]
     version: str
     """Hash of everything that was read; stored with each decision."""
+    certificate: Certificate | None = None
+    """What was shown of the model at work; None where nothing was."""
 
     def min_confidence(self, intent: str) -> float:
         own = self.intents[intent].min_confidence
         return self.defaults.min_confidence if own is None else own
+
+    def min_reply_probability(self, intents: Sequence[str]) -> tuple[float, str]:
+        """What an answer to `intents` must reach, and who asks for it: the stricter of playbook and certificate."""
+        own = self.defaults.min_reply_probability, "the playbook"
+        shown = (self.certificate.needed(intents), "the certificate") if self.certificate else own
+        return max(own, shown, key=lambda asked: asked[0])
+
+    @property
+    def answering_rules(self) -> str:
+        """Hash of all that decides whether a mail may be answered, but for what only ever holds more of them.
+
+        Why not `version`: a mended title or link must not void a certificate.
+        """
+        rows = {
+            name: (intent.min_confidence, intent.hold_if, {who: row.action for who, row in intent.audiences.items()})
+            for name, intent in self.intents.items()
+        }
+        decides = self.defaults.model_dump(mode="json", include=_DECIDING_DEFAULTS), rows
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+
+
+_DECIDING_DEFAULTS = {"min_confidence", "min_ignore_probability", "max_pathless_doubt", "silent_intents", "hold_if"}

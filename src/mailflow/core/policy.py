@@ -88,6 +88,10 @@ class Decision:
     model_version: str
 
 
+UNSURE_ACTION = "unsure_action"
+"""The code of the one doubt that is about P(right answer) alone."""
+
+
 class Outcome(StrEnum):
     IGNORE = "ignore"
     HOLD = "hold"
@@ -278,12 +282,18 @@ def _doubts(case: Case, playbook: Playbook) -> tuple[Reason, ...]:
         if row is None or row.action is not PolicyAction.SEND:
             sentence = f"{runner_up.intent} may be asked too ({runner_up.confidence:.2f}) and has no path"
             doubts.append(Reason(f"pathless:{runner_up.intent}", sentence))
-    reply, needed = case.classification.actions.reply, playbook.defaults.min_reply_probability
-    if reply < needed:
-        doubts.append(
-            Reason("unsure_action", f"an answer is right with probability {reply:.2f}, needed is {needed:.2f}")
-        )
+    if unsure := _unsure_action(case, playbook):
+        doubts.append(Reason(UNSURE_ACTION, unsure))
     return tuple(doubts)
+
+
+def _unsure_action(case: Case, playbook: Playbook) -> str:
+    reply = case.classification.actions.reply
+    needed, asks = playbook.min_reply_probability([score.intent for score in case.classification.intents])
+    if reply >= needed:
+        return ""
+    wanted = f"needs {needed:.2f}" if needed <= 1 else "was refused, so that no answer may go out"
+    return f"an answer is right with probability {reply:.2f}, {asks} {wanted}"
 
 
 def _row_doubts(score: IntentScore, case: Case, playbook: Playbook) -> list[Reason]:

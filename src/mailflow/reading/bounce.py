@@ -250,7 +250,7 @@ def _from_flufl(suspect: _Suspect) -> tuple[FailedRecipient, ...]:
     return tuple(
         failed_text.failed(each, message, is_permanent=is_permanent and not is_still_tried)
         for each, is_permanent in sorted(found.items())
-        if each and each.lower() not in own
+        if _ADDRESS.fullmatch(each) and each.lower() not in own
     )
 
 
@@ -259,6 +259,9 @@ def _head(content: bytes) -> bytes:
     blank = re.search(rb"\r?\n\r?\n", content)
     head = content[: (blank.end() if blank else 0) + FLUFL_OCTETS]
     return b"\n".join(line[:_LONGEST_LINE] for line in head.split(b"\n"))
+
+
+_ADDRESS = re.compile(r"[^\s<>@]+@[^\s<>@]+")
 
 
 def _addr_spec(address: bytes) -> str:

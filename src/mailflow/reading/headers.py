@@ -2,6 +2,8 @@
 
 Rule: every field is capped before anything parses it, and empty parameters (`; ; ;`) collapse.
 Why: a real 24 KB `Content-Type: text/html ; ; ;` costs other parsers seconds to minutes.
+Rule: raw octets, for which a field has no label, are UTF-8 where they can be, else in the charset that the mail's text
+declares, else in the one that all of them together look like.
 Rule: mail-parser reads the dates, and every address list that is not plainly regular. Why: it recovers more real
 addresses than any parser measured against it and refuses to pick one out of a display name. Regular lists match one
 pattern, which is several times cheaper. Its MailParser class is not used: that decodes every part a second time, which
@@ -21,7 +23,7 @@ from mailparser.dates import parse_mail_date
 from mailparser.utils import get_addresses
 
 from mailflow.core.message import Address
-from mailflow.reading.charset import clean, decode, decode_words
+from mailflow.reading.charset import clean, decode, decode_field, decode_words, field_codec
 
 MAX_FIELD = 64_000
 """Characters of one field; about 1,500 addresses."""
@@ -52,11 +54,14 @@ class CappedPolicy(Compat32):
         return octets_as_text(value)
 
 
-def octets_as_text(value: str) -> str:
-    """A field value as the parser holds it (raw octets as surrogates), its octets decoded; encoded words stay."""
+def octets_as_text(value: str, codec: str = "") -> str:
+    """A field value as the parser holds it (raw octets as surrogates), its octets decoded; encoded words stay.
+
+    `codec`: what octets that are no UTF-8 are probably in.
+    """
     if value.isascii():
         return value
-    return decode(value.encode("utf-8", "surrogateescape"))
+    return decode_field(value.encode("utf-8", "surrogateescape"), codec)
 
 
 def unfolded(value: str) -> str:
@@ -68,10 +73,22 @@ def unfolded(value: str) -> str:
 
 def raw_fields(message: Message) -> list[tuple[str, str]]:
     """The fields of `message` in order, unfolded, octets as text, encoded words not decoded; at most MAX_FIELDS."""
+    fields = [*islice(message.raw_items(), MAX_FIELDS)]
+    raw = [value for name, value in fields if not value.isascii() and name.lower() not in TRACE_FIELDS]
+    codec = field_codec(text_charset(message), "\n".join(raw).encode("utf-8", "surrogateescape")) if raw else ""
     return [
-        (name, trace_text(value) if name.lower() in TRACE_FIELDS else unfolded(octets_as_text(value)))
-        for name, value in islice(message.raw_items(), MAX_FIELDS)
+        (name, trace_text(value) if name.lower() in TRACE_FIELDS else unfolded(octets_as_text(value, codec)))
+        for name, value in fields
     ]
+
+
+def text_charset(message: Message) -> str:
+    """The label that the first text of `message` itself bears, '' for none. Why: old clients wrote a header in the
+    charset of the text below it, raw, and nothing else tells which that is."""
+    if message.get_content_maintype() == "text":
+        return str(message.get_param("charset", ""))
+    parts = message.get_payload() if message.get_content_maintype() == "multipart" and message.is_multipart() else ()
+    return next(filter(None, (text_charset(part) for part in parts if isinstance(part, Message))), "")
 
 
 def trace_text(value: str) -> str:

@@ -1,0 +1,45 @@
+"""A model's folder: its name, its version, and how it takes the place of the one before.
+
+Rule: the same mails give the same bytes. Rule: no reader ever sees half a model.
+"""
+
+import hashlib
+import json
+import shutil
+from importlib.metadata import version as version_of
+from pathlib import Path
+
+from spacy.language import Language
+
+LIBRARIES = ("spacy", "scikit-learn", "scipy", "numpy")
+
+
+def libraries() -> dict[str, str]:
+    """Name -> version of what the arithmetic rests on."""
+    return {name: version_of(name) for name in LIBRARIES}
+
+
+def model_version(data_sha256: str, config_path: Path) -> str:
+    """Of the mails, the configuration (it holds the encoder's hash) and the libraries."""
+    parts = {"data": data_sha256, "config": config_path.read_text(encoding="utf-8"), **libraries()}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def write_model(nlp: Language, model_dir: Path) -> None:
+    """Into a neighbour first, then one rename."""
+    fresh, old = model_dir.with_name(model_dir.name + ".new"), model_dir.with_name(model_dir.name + ".old")
+    for leftover in (fresh, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    nlp.to_disk(fresh)
+    _in_order(fresh / "sentencizer.json")
+    if model_dir.exists():
+        model_dir.rename(old)
+    fresh.rename(model_dir)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _in_order(file: Path) -> None:
+    """spaCy writes the sentencizer's set of marks as it comes, each process in another order."""
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document["punct_chars"].sort()
+    file.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
