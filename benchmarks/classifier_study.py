@@ -47,7 +47,7 @@ class Judged:
 
 
 def judge(data: TrainingData, memory: MemoryComponent, penalty: float, folds: Rows) -> Judged:
-    guesses = guess(data, inverse(data.gram, penalty), folds, penalty)
+    guesses = guess(data, inverse(data.gram, penalty), folds)
     calibration = calibrate(data, guesses, memory)
     scores = {"first intent": guesses.primary, "plain": guesses.scores["plain"], "stacked": guesses.scores["stacked"]}
     wanted = {"first intent": data.primary, "plain": data.action, "stacked": data.action}

@@ -435,7 +435,7 @@ def test_evaluate_counts_wrong_answers_apart() -> None:
 
 
 def test_a_report_that_cannot_be_written_is_a_sentence() -> None:
-    held_out = (ROOT / "classifiers" / "holdout" / "a6.jsonl").read_text(encoding="utf-8").splitlines()
+    held_out = (ROOT / "classifiers" / "holdout" / "hard" / "a6.jsonl").read_text(encoding="utf-8").splitlines()
     Path("one.jsonl").write_text(held_out[0], encoding="utf-8")
     refused = mailflow("evaluate", "one.jsonl", "--report", "no/such/folder.html")
     assert refused.exit_code == 1

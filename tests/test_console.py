@@ -40,6 +40,7 @@ from mailflow.services.lines import (
     OriginLine,
     ParsedLine,
     ReasonLine,
+    SlotLine,
 )
 from mailflow.testing import NOON
 
@@ -97,6 +98,8 @@ def classified(text: str = EVIL, action: str = "reply") -> ClassifiedLine:
         replies=["nfr_request"],
         template=["nfr_request.external"],
         reasons=[ReasonLine(code="row:nfr_request", sentence=text)],
+        withheld=text,
+        slots=[SlotLine(name="seats", text=text)],
     )
 
 
@@ -196,8 +199,8 @@ def test_the_guards_are_shown_in_their_order() -> None:
 
 
 def test_the_policy_has_a_line_a_row() -> None:
-    rows = [("nfr_request", "external", "send", "nfr_request.external", "confidence < 0.50")]
-    assert shown(console.policy_view(rows)).splitlines()[1].split()[:4] == list(rows[0][:4])
+    rows = [("nfr_request", "external", "send", "draft", "nfr_request.external", "confidence < 0.50")]
+    assert shown(console.policy_view(rows)).splitlines()[1].split()[:5] == list(rows[0][:5])
 
 
 def test_wrong_answers_are_listed_by_name() -> None:

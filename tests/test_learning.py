@@ -45,7 +45,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (classifiers / "intents").mkdir(parents=True)
     for name in KNOWN:
         shutil.copy(ROOT / "classifiers" / "intents" / f"{name}.yaml", classifiers / "intents")
-    for name in ("links.yaml", "config.cfg"):
+    for name in ("links.yaml", "slots.yaml", "config.cfg"):
         shutil.copy(ROOT / "classifiers" / name, classifiers)
     mails_to_learn.write(classifiers / "examples", mails_to_learn.rows())
     mails_to_learn.write(classifiers / "holdout", held_out())

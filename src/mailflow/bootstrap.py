@@ -21,12 +21,13 @@ from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
+from mailflow.adapters.renderer import TemplateRenderer
 from mailflow.core.certify import problems as certificate_problems
 from mailflow.core.check import Problem, check
 from mailflow.core.partner import PartnerDirectory
-from mailflow.core.playbook import Playbook
+from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
-from mailflow.core.ports import Classifier, Clock, Source, Submission
+from mailflow.core.ports import Classifier, Clock, Letter, Source, Submission
 from mailflow.core.storage import Read
 from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.domain_name import to_ascii
@@ -104,9 +105,20 @@ def build_store(settings: Settings) -> SqlStore:
     return SqlStore(engine)
 
 
-def build_renderer(found: Assets, playbook: Playbook) -> assets.TemplateRenderer:
-    titles = {name: intent.title for name, intent in playbook.intents.items()}
-    return assets.TemplateRenderer(found.templates, assets.load_links(found.classifiers), titles)
+def read_playbook(settings: Settings) -> Playbook:
+    """The desk's playbook as its settings want it rolled out. Raises AssetError."""
+    return _rolled_out(assets.load_playbook(find_assets(settings).classifiers), settings.desk.rollout)
+
+
+def _rolled_out(playbook: Playbook, rollout: Rollout | None) -> Playbook:
+    if rollout is None:
+        return playbook
+    return playbook.model_copy(update={"defaults": playbook.defaults.model_copy(update={"rollout": rollout})})
+
+
+def build_renderer(found: Assets, playbook: Playbook) -> TemplateRenderer:
+    links, words = assets.load_links(found.classifiers), assets.english_words(playbook)
+    return TemplateRenderer(found.templates, links, words, playbook.defaults.answer_languages)
 
 
 def build_reader(settings: Settings) -> ReadingProcess:
@@ -117,7 +129,9 @@ def build_reader(settings: Settings) -> ReadingProcess:
 
 
 def build_triage(settings: Settings, *, read: Read | None = None, classifier: Classifier | None = None) -> Triage:
-    classifier, playbook = build_understanding(find_assets(settings), classifier=classifier)
+    classifier, playbook = build_understanding(
+        find_assets(settings), classifier=classifier, rollout=settings.desk.rollout
+    )
     return Triage(
         read=read or build_reader(settings),
         classifier=classifier,
@@ -128,19 +142,20 @@ def build_triage(settings: Settings, *, read: Read | None = None, classifier: Cl
 
 
 def build_understanding(
-    found: Assets, *, classifier: Classifier | None = None, model: Path | None = None
+    found: Assets, *, classifier: Classifier | None = None, model: Path | None = None, rollout: Rollout | None = None
 ) -> tuple[Classifier, Playbook]:
     """The trained model, and the playbook with what that model's certificate asks. Raises ModelError or AssetError.
 
-    `model`: another folder than the desk's. A `classifier` from elsewhere has no certificate.
+    `model`: another folder than the desk's. `rollout`: in place of the playbook's.
+    A `classifier` from elsewhere has no certificate.
     """
-    playbook = assets.load_playbook(found.classifiers)
+    playbook = _rolled_out(assets.load_playbook(found.classifiers), rollout)
     if classifier is not None:
         return classifier, playbook
     from mailflow.adapters.spacy_classifier import SpacyClassifier
 
     folder = model or found.model
-    trained = SpacyClassifier(folder)
+    trained = SpacyClassifier(folder, playbook.slots)
     certificate = read_certificate(folder, version=trained.version)
     return trained, playbook.model_copy(update={"certificate": certificate})
 
@@ -208,7 +223,7 @@ def build_worker(
     """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change."""
     found = find_assets(settings)
     store, clock = store or build_store(settings), clock or SystemClock()
-    classifier, playbook = build_understanding(found, classifier=classifier)
+    classifier, playbook = build_understanding(found, classifier=classifier, rollout=settings.desk.rollout)
     address = settings.desk.addresses[0]
     processing = Processing(
         store=store,
@@ -260,9 +275,9 @@ def read_holdout(found: Assets) -> ExampleSet:
     return read_examples(found.holdout)
 
 
-def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str]]]:
+def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str, str]]]:
     """The guards in their order, and the playbook's rows."""
-    return GUARDS + SEND_GUARDS, policy_table(assets.load_playbook(find_assets(settings).classifiers))
+    return GUARDS + SEND_GUARDS, policy_table(read_playbook(settings))
 
 
 def check_assets(settings: Settings) -> list[Problem]:
@@ -278,8 +293,11 @@ def check_assets(settings: Settings) -> list[Problem]:
     problems = check(
         playbook,
         links,
-        assets.load_templates(found.templates),
-        lambda part: renderer.render([part], greeting_name="", subject="").text,
+        {
+            "en": assets.load_templates(found.templates),
+            **{one: assets.load_templates(found.templates / one) for one in playbook.defaults.answer_languages},
+        },
+        lambda part, language: renderer.render(Letter((part,), language=language)).text,
         model_labels=classifier.labels,
         examples=examples_by_file(read),
     )

@@ -61,6 +61,8 @@ def classified_card(line: ClassifiedLine) -> RenderableType:
         ("sender", f"{line.role}, {line.trust}"),
         ("intents", intents_text((one.intent, one.confidence) for one in line.intents)),
         ("answers", ", ".join(line.template) or "-"),
+        *([("waits", line.withheld)] if line.withheld else []),
+        *((slot.name, slot.text) for slot in line.slots),
     )
     reasons = [plain(f"  - {reason.sentence}  [{reason.code}]") for reason in line.reasons]
     evidence = [
@@ -236,14 +238,14 @@ def training_view(report: TrainingReport) -> RenderableType:
     return _grid(
         ("model", report.version),
         ("mails", f"{report.mails} by {len(report.authors)} authors"),
-        ("primary right", f"{report.primary_accuracy:.1%} (cross-fitted)"),
+        ("primary right", f"{report.primary_accuracy:.1%} of mails by unseen authors"),
         ("intent micro-F1", f"{report.intent_micro_f1:.3f}"),
         ("action right", f"{report.action_accuracy:.1%}"),
     )
 
 
-def policy_view(rows: Sequence[tuple[str, str, str, str, str]]) -> Table:
-    table = _table("intent", "reader", "action", "template", "held if")
+def policy_view(rows: Sequence[tuple[str, str, str, str, str, str]]) -> Table:
+    table = _table("intent", "reader", "action", "rollout", "template", "held if")
     for row in rows:
         table.add_row(*row)
     return table

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from mailflow.core.playbook import Rollout
 from mailflow.errors import SettingsError
 
 Security = Literal["tls", "starttls", "none"]
@@ -56,6 +57,11 @@ class DeskSettings(_Section):
         default=False,
         description="answers carry Reply-To desk+mf...@, for partners' clients that drop References; only where your "
         "server delivers plus-addresses (RFC 5233)",
+    )
+    rollout: Rollout | None = Field(
+        default=None,
+        description="off, shadow, draft, canary or live, for every intent whose file does not say its own; default: "
+        "what classifiers/intents/_defaults.yaml says (draft: a person approves each answer)",
     )
     assets: Path | None = Field(
         default=None, description="folder that holds templates/ and classifiers/; default: what came with mailflow"

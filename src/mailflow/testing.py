@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from mailflow.core.classification import ActionScores, Classification, ClassifierInput, IntentScore
 from mailflow.core.message import Address, InboundMessage, MailRef, OutboundMessage, RawMessage, Role, Span
-from mailflow.core.ports import Acceptance, AnswerPart, Batch, Cursor, Disposition, RenderedAnswer
+from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Letter, RenderedAnswer
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DESK = "partnersupport@gitlab.com"
@@ -87,8 +87,8 @@ class FixedClassifier:
 
 
 class PlainRenderer:
-    def render(self, parts: Sequence[AnswerPart], *, greeting_name: str, subject: str) -> RenderedAnswer:
-        text = "\n".join(f"[{part.template}]" for part in parts)
+    def render(self, letter: Letter) -> RenderedAnswer:
+        text = "\n".join(f"[{part.template}]" for part in letter.parts)
         return RenderedAnswer(text, f"<p>{text}</p>")
 
 

@@ -37,7 +37,7 @@ def test_a_guess_is_what_heads_say_that_were_fitted_without_the_author(
 ) -> None:
     data, _ = learned
     folds = author_folds(data)
-    guesses = guess(data, inverse(data.gram, PENALTY), folds, PENALTY)
+    guesses = guess(data, inverse(data.gram, PENALTY), folds)
     primary = data.targets["primary"]
     for seen, unseen in splits(folds):
         np.testing.assert_allclose(
@@ -58,7 +58,7 @@ def test_neighbours_of_the_same_author_do_not_reach_the_gate(learned: tuple[Trai
     """However alike they are."""
     data, memory = learned
     folds = author_folds(data)
-    guesses = guess(data, inverse(data.gram, PENALTY), folds, PENALTY)
+    guesses = guess(data, inverse(data.gram, PENALTY), folds)
     before = calibrate(data, guesses, memory)
     alike = np.where(folds[:, None] == folds[None, :], 1.0, data.similarities)
     after = calibrate(replace(data, similarities=alike), guesses, memory)

@@ -23,7 +23,7 @@ WEIGHTS, VOCABULARY = PINNED["weights_sha256"], PINNED["vocabulary_sha256"]
 
 @pytest.fixture(scope="module")
 def encoder() -> EncoderComponent:
-    return EncoderComponent("mailflow_encoder", load_encoder(WEIGHTS, VOCABULARY))
+    return EncoderComponent("mailflow_encoder", WEIGHTS, VOCABULARY)
 
 
 def _mail(subject: str, content: str) -> ClassifierInput:
@@ -47,8 +47,18 @@ def test_one_by_one_and_in_a_batch_of_64_the_vectors_have_the_same_bits(encoder:
     assert len({doc.tobytes() for doc in together}) == len(MAILS)
 
 
+def test_many_texts_are_encoded_by_several_processes_with_the_same_bits(
+    encoder: EncoderComponent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts, told = [whole_text(mail) for mail in MAILS], list[float]()
+    alone = encoder.vectors(texts)
+    monkeypatch.setattr("mailflow.adapters.encoder.WORTH_A_PROCESS", 10)
+    np.testing.assert_array_equal(encoder.vectors(texts, told.append), alone)
+    assert told == sorted(told) and told[-1] == 1
+
+
 def test_a_vector_has_the_length_1_and_lies_on_the_grain(encoder: EncoderComponent) -> None:
-    vectors = encoder.vectors(map(whole_text, MAILS))
+    vectors = encoder.vectors([whole_text(mail) for mail in MAILS])
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3)
     np.testing.assert_array_equal(np.rint(vectors / VECTOR_GRAIN), vectors / VECTOR_GRAIN)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from mailflow.core.check import Link, Problem, answers, check, unfit_words
-from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, SendBudget
+from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, Rollout, SendBudget
 from mailflow.core.ports import AnswerPart
 from mailflow.errors import AssetError
 
@@ -14,6 +14,9 @@ SEND = PolicyAction.SEND
 NEVER = AudienceRow(action=PolicyAction.NEVER)
 DEFAULTS = Defaults(
     kill_switch=False,
+    rollout=Rollout.LIVE,
+    canary_share=0.1,
+    answer_languages=(),
     min_confidence=0.5,
     min_reply_probability=0.6,
     min_ignore_probability=0.6,
@@ -22,7 +25,12 @@ DEFAULTS = Defaults(
     silent_intents=("spam",),
     hold_if=("is_follow_up",),
     send_budget=SendBudget(
-        per_thread=1, per_sender_and_intent_3_hours=2, per_sender_day=5, per_domain_hour=20, desk_hour=200
+        per_thread=1,
+        per_sender_and_intent_3_hours=2,
+        per_sender_day=5,
+        per_domain_hour=20,
+        per_template_hour=60,
+        desk_hour=200,
     ),
 )
 
@@ -69,6 +77,7 @@ class Desk:
             "greeting.internal.md.j2": "Chatter {{ links.handle }}",
         }
     )
+    translations: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     model_labels: Sequence[str] | None = ("greeting", "spam")
     examples: Mapping[str, Iterable[str]] = field(default_factory=lambda: {"greeting.jsonl": ["greeting"]})
 
@@ -83,8 +92,8 @@ class Desk:
         found = check(
             playbook,
             self.links,
-            self.templates,
-            lambda part: self.templates[part.template + ".md.j2"],
+            {"en": self.templates, **self.translations},
+            lambda part, language: {"en": self.templates, **self.translations}[language][part.template + ".md.j2"],
             model_labels=self.model_labels,
             examples=self.examples,
         )
@@ -101,7 +110,10 @@ def without(mapping: Mapping[str, str], name: str) -> dict[str, str]:
 def test_a_sound_desk_has_no_problem() -> None:
     assert SOUND.problems() == []
     assert replace(SOUND, model_labels=None, examples={}).problems() == []
+    assert replace(SOUND, translations={"de": GERMAN}).problems() == []
 
+
+GERMAN = {"_answer.md.j2": "Guten Tag {{ sections }}", "greeting.external.md.j2": "Siehe {{ links.portal }}"}
 
 BROKEN: dict[str, tuple[Desk, str]] = {
     "unknown fact of an intent": (
@@ -199,6 +211,22 @@ BROKEN: dict[str, tuple[Desk, str]] = {
         SOUND.with_template("greeting.internal", "{{ links.handle }} The license will be approved"),
         "templates/greeting.internal.md.j2: says `will be approved`: a promise of eligibility or approval (D3)",
     ),
+    "translation without a path": (
+        replace(SOUND, translations={"de": GERMAN | {"greeting.external.md.j2": "Guten Tag"}}),
+        "templates/de/greeting.external.md.j2: does not use links.portal, which templates/greeting.external.md.j2 uses",
+    ),
+    "translation with another path": (
+        replace(SOUND, translations={"de": GERMAN | {"_answer.md.j2": "Guten Tag {{ links.portal }}"}}),
+        "templates/de/_answer.md.j2: uses links.portal, which templates/_answer.md.j2 does not",
+    ),
+    "translation that promises": (
+        replace(SOUND, translations={"de": GERMAN | {"greeting.external.md.j2": "{{ links.portal }} für 20 %"}}),
+        "templates/de/greeting.external.md.j2: says `20 %`",
+    ),
+    "slot that nobody can find": (
+        SOUND.with_intent(intent("greeting", GREETING_ROWS, slots=("weight",))),
+        "classifiers/intents/greeting.yaml: slots names `weight`, which is not in classifiers/slots.yaml",
+    ),
     "model lacks an intent": (
         replace(SOUND, model_labels=("spam",)),
         "classifiers/model/meta.json: the model does not know the intent `greeting`",
@@ -220,11 +248,11 @@ def test_a_problem_is_found_and_named(desk: Desk, expected: str) -> None:
 
 
 def test_a_template_that_does_not_render_is_a_problem_and_not_a_crash() -> None:
-    def render(part: AnswerPart) -> str:
+    def render(part: AnswerPart, language: str) -> str:
         raise AssetError(f"{part.template} has no value for `x`; mend it")
 
     playbook = Playbook(defaults=DEFAULTS, intents=dict(SOUND.intents), version="0")
-    found = check(playbook, SOUND.links, SOUND.templates, render)
+    found = check(playbook, SOUND.links, {"en": SOUND.templates}, render)
     assert found == [
         Problem(
             "templates/greeting.external.md.j2", "does not render: greeting.external has no value for `x`; mend it"

@@ -9,7 +9,7 @@ from datetime import timedelta
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.classification import Classification, ClassifierInput
-from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, SendBudget
+from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, Rollout, SendBudget
 from mailflow.core.ports import Classifier, Renderer
 from mailflow.core.storage import Counts, DecidedMail, OutboxView, Read
 from mailflow.reading.sender import Desk
@@ -38,6 +38,9 @@ WORDS: dict[str, Classification] = {
 
 DEFAULTS = Defaults(
     kill_switch=False,
+    rollout=Rollout.LIVE,
+    canary_share=0.1,
+    answer_languages=(),
     min_confidence=0.5,
     min_reply_probability=0.6,
     min_ignore_probability=0.6,
@@ -46,7 +49,12 @@ DEFAULTS = Defaults(
     silent_intents=("no_request",),
     hold_if=("has_deliverable",),
     send_budget=SendBudget(
-        per_thread=1, per_sender_and_intent_3_hours=2, per_sender_day=5, per_domain_hour=6, desk_hour=8
+        per_thread=1,
+        per_sender_and_intent_3_hours=2,
+        per_sender_day=5,
+        per_domain_hour=6,
+        per_template_hour=8,
+        desk_hour=8,
     ),
 )
 

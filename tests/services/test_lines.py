@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from tests.golden_files import assert_golden
 from tests.services.office import PLAYBOOK
 
-from mailflow.core.classification import Action, Classification, Evidence, IntentScore
+from mailflow.core.classification import Action, Classification, Evidence, IntentScore, Slot
 from mailflow.core.message import (
     Attachment,
     Defect,
@@ -62,6 +62,7 @@ ANSWERED = Triaged(
     PARSED,
     replace(
         classification(("nfr_request", 0.956_789), ("quoting", 0.7)),
+        slots=(Slot("seats", "10 users"),),
         intents=(
             IntentScore("nfr_request", 0.956_789, (Evidence("a licence for our lab", 2.5),)),
             IntentScore("quoting", 0.7),
@@ -77,18 +78,20 @@ ANSWERED = Triaged(
         policy_version=PLAYBOOK.version,
         model_version="fixed",
     ),
+    withheld="nfr_request is rolled out as draft: a person approves the answer",
 )
 HELD = replace(
     ANSWERED,
     classification=classification(abstained="unlike any mail it knows"),
     decision=replace(ANSWERED.decision, action=Action.REVIEW, answers=(), draft=ANSWERED.decision.answers),
+    withheld="",
 )
 
 PARSE_KEYS = (
     "file from_addr subject date message_id in_reply_to references text new_text attachments origin bounced language "
     "defects failures"
 ).split()
-CLASSIFY_KEYS = "file message_id role trust intents action replies template reasons".split()
+CLASSIFY_KEYS = "file message_id role trust intents action replies template reasons withheld slots".split()
 
 
 def lines(*models: BaseModel) -> str:
@@ -124,6 +127,7 @@ def test_the_keys_are_those_that_were_promised_in_their_order() -> None:
     assert list(classified) == CLASSIFY_KEYS
     assert list(classified["intents"][0]) == ["intent", "confidence", "evidence"]
     assert list(classified["reasons"][0]) == ["code", "sentence"]
+    assert list(classified["slots"][0]) == ["name", "text"]
 
 
 def test_a_line_is_one_line_whatever_the_mail_holds() -> None:

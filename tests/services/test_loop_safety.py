@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.services.office import DEFAULTS, Office, memory_store, question
 
 from mailflow.core.message import OutboundMessage
-from mailflow.core.ports import AnswerPart, RenderedAnswer
+from mailflow.core.ports import Letter, RenderedAnswer
 from mailflow.testing import DESK, PlainRenderer
 
 BUDGET = DEFAULTS.send_budget
@@ -129,7 +129,7 @@ def test_the_day_of_the_robot_ends() -> None:
 class AskingBack(PlainRenderer):
     """Each answer is itself a question that the other desk has a path for."""
 
-    def render(self, parts: Sequence[AnswerPart], *, greeting_name: str, subject: str) -> RenderedAnswer:
+    def render(self, letter: Letter) -> RenderedAnswer:
         return RenderedAnswer("Which licence do you need?", "<p>Which licence do you need?</p>")
 
 

@@ -18,7 +18,7 @@ from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
 from mailflow.core.message import OutboundMessage
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
-from mailflow.core.ports import AnswerPart, Disposition, RenderedAnswer
+from mailflow.core.ports import Disposition, Letter, RenderedAnswer
 from mailflow.core.storage import Understood
 from mailflow.errors import MailflowError, PoisonMail
 from mailflow.reading.thread import read_token
@@ -240,10 +240,10 @@ class ShortModel:
 class ChokingRenderer(PlainRenderer):
     """Fails on a subject with the word `poison`."""
 
-    def render(self, parts: Sequence[AnswerPart], *, greeting_name: str, subject: str) -> RenderedAnswer:
-        if "poison" in subject:
+    def render(self, letter: Letter) -> RenderedAnswer:
+        if "poison" in letter.subject:
             raise KeyError("name")
-        return super().render(parts, greeting_name=greeting_name, subject=subject)
+        return super().render(letter)
 
 
 POISON = question(2, body="How do we get a licence? poison", subject="poison")

@@ -16,7 +16,7 @@ from mailflow.adapters.component import Array, Matrix
 from mailflow.adapters.heads import (
     Rows,
     beside,
-    fit,
+    fit_beside,
     fit_gate,
     fit_sigmoid,
     fit_temperature,
@@ -50,7 +50,7 @@ class Guesses:
     """Of the primary."""
 
 
-def guess(data: TrainingData, inverted: Matrix, folds: Rows, penalty: float) -> Guesses:
+def guess(data: TrainingData, inverted: Matrix, folds: Rows) -> Guesses:
     """`inverted`: heads.inverse of data.gram."""
     targets = data.targets
     scores = _by_head(held_out(inverted, np.hstack(list(targets.values())), folds), targets)
@@ -58,12 +58,12 @@ def guess(data: TrainingData, inverted: Matrix, folds: Rows, penalty: float) -> 
     primary = softmax(scores["primary"], temperature)
     stacked = np.zeros_like(data.action)
     for seen, unseen in splits(folds):
-        within = held_out(without(inverted, seen, unseen), targets["primary"][seen], folds[seen])
-        read = np.zeros_like(primary)
-        read[seen], read[unseen] = softmax(within, temperature), primary[unseen]
-        gram = stacked_gram(data, read)
-        weights = fit(gram[np.ix_(seen, seen)], data.action[seen], penalty)
-        stacked[unseen] = (gram[np.ix_(unseen, seen)] + 1) @ weights
+        inner = without(inverted, seen, unseen)
+        within = held_out(inner, targets["primary"][seen], folds[seen])
+        read = beside(softmax(within, temperature), data.internal[seen])
+        weights = fit_beside(inner, read, data.action[seen])
+        products = data.gram[np.ix_(unseen, seen)] + beside(primary[unseen], data.internal[unseen]) @ read.T
+        stacked[unseen] = (products + 1) @ weights
     return Guesses(folds, scores | {"stacked": stacked}, primary, temperature)
 
 

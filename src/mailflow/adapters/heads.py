@@ -79,6 +79,17 @@ def without(inverted: Matrix, seen: Rows, unseen: Rows) -> Matrix:
     return result
 
 
+def fit_beside(inverted: Matrix, read: Matrix, target: Matrix) -> Matrix:
+    """What `fit` gives for the mails of `inverted` if the head also reads `read` (mails, few), by Woodbury's identity.
+
+    Why: a hundredth of the cost of fitting anew.
+    """
+    plain, across = inverted @ target, inverted @ read
+    inner = np.eye(read.shape[1]) + read.T @ across
+    result: Matrix = plain - across @ np.linalg.solve(inner, read.T @ plain)
+    return result
+
+
 # --- a head as it is kept ---------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from mailflow.core.classification import Classification
 from mailflow.core.message import MailRef
 from mailflow.core.ports import AnswerPart
 from mailflow.core.storage import DecidedMail, MessageView, Outcome, ThreadSummary
@@ -17,8 +18,34 @@ def thread_summary(row: Row[Any]) -> ThreadSummary:
     return ThreadSummary(row.id, row.subject, row.requester, row.status, row.queue, row.updated_at)
 
 
-def answer_part(part: AnswerPart) -> dict[str, str]:
-    return {"intent": part.intent, "audience": part.audience.value, "template": part.template}
+def answer_part(part: AnswerPart) -> dict[str, Any]:
+    return {
+        "intent": part.intent,
+        "audience": part.audience.value,
+        "template": part.template,
+        "branch": part.branch,
+        "missing": list(part.missing),
+    }
+
+
+def explanation(classification: Classification) -> dict[str, Any]:
+    """Why the classifier said what it said, for people."""
+    return {
+        "neighbours": [
+            {
+                "example": one.example_id,
+                "intents": list(one.intents),
+                "action": one.action.value,
+                "similarity": round(one.similarity, 4),
+                "excerpt": one.excerpt,
+            }
+            for one in classification.neighbours
+        ],
+        "nearness": round(classification.nearness, 4),
+        "flip": classification.flip,
+        "slots": [{"name": slot.name, "text": slot.text} for slot in classification.slots],
+        "abstained": classification.abstained,
+    }
 
 
 def message_view(row: Row[Any]) -> MessageView:
@@ -73,6 +100,7 @@ def parsed_document(outcome: Outcome) -> dict[str, Any]:
             "trust": sender.trust.value,
             "reason": sender.reason,
             "flags": list(sender.flags),
+            "partner": sender.partner.company if sender.partner else "",
         },
         "placement": outcome.placement.why,
         "facts": sorted(outcome.understood.facts),

@@ -10,7 +10,7 @@
 Rule: every classification carries its reasons: sentence, words, neighbours, and what would change it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from mailflow.adapters.explanation import ReadMail, Rival, evidence, flip
 from mailflow.adapters.features import FeaturesComponent, as_doc
 from mailflow.adapters.intents import IntentsComponent
 from mailflow.adapters.memory import MemoryComponent
+from mailflow.adapters.slots import add_slots, slots_of
 from mailflow.core.classification import ActionScores, Classification, ClassifierInput, IntentScore
 from mailflow.core.message import Role
+from mailflow.core.playbook import SlotRule
 from mailflow.errors import ModelError
 
 MOST_EVIDENCE, MOST_NEIGHBOURS = 3, 3
@@ -33,7 +35,8 @@ MOST_EVIDENCE, MOST_NEIGHBOURS = 3, 3
 class SpacyClassifier:
     """Implements core.ports.Classifier on a trained folder. Raises ModelError where there is none that fits."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, slots: Mapping[str, SlotRule] | None = None) -> None:
+        """`slots`: what to look for beside it. Raises AssetError for one that cannot be looked for."""
         if not (path / "meta.json").is_file():
             raise ModelError(f"{path} holds no model: run `mailflow train`")
         try:
@@ -50,6 +53,7 @@ class SpacyClassifier:
         ):
             raise ModelError(f"{path}: its components are not ours: run `mailflow train`")
         self._features, self._intents = features, intents
+        add_slots(self._nlp, slots or {})
 
     @property
     def version(self) -> str:
@@ -83,6 +87,7 @@ class SpacyClassifier:
             neighbours=doc._.mail_neighbours[:MOST_NEIGHBOURS],
             nearness=doc._.mail_nearness,
             flip=self._flip(doc, read, second) if second else "",
+            slots=slots_of(doc),
         )
 
     def _abstained(self, doc: Doc) -> str:

@@ -28,11 +28,9 @@ from mailflow.adapters.memory import MemoryComponent
 from mailflow.adapters.model_folder import libraries, model_version, write_model
 from mailflow.adapters.thresholds import lowest_safe
 from mailflow.adapters.training_data import (
-    FOLDS,
     Readers,
     TrainingData,
     author_folds,
-    domain_folds,
     require_labels,
     training_data,
 )
@@ -47,8 +45,8 @@ STEPS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class TrainingReport:
-    """What came out; stored in meta.json. Figures are of `mails` mails, each guessed by heads that have not seen it:
-    `primary_accuracy` and `action_accuracy` nor its sender's domain, all others nor any mail of its author."""
+    """What came out; stored in meta.json. Figures are of `mails` mails, each guessed by heads that have seen no mail of
+    its author."""
 
     version: str
     mails: int
@@ -57,8 +55,6 @@ class TrainingReport:
     intent_micro_f1: float
     action_accuracy: float
     """Of the stacked head."""
-    unseen_author_primary_accuracy: float
-    unseen_author_action_accuracy: float
     claim_threshold: float
     abstain_below: float
     """The familiarity below which the classifier abstains (adapters/intents.py)."""
@@ -99,13 +95,11 @@ def train(
         penalty = pipeline.intents.penalty
         inverted = inverse(data.gram, penalty)
         progress(6, STEPS)
-        by_domain = guess(data, inverted, domain_folds(data), penalty)
-        progress(7, STEPS)
-        by_author = guess(data, inverted, author_folds(data), penalty)
+        guesses = guess(data, inverted, author_folds(data))
         progress(9, STEPS)
-        calibration = calibrate(data, by_author, pipeline.readers.memory)
-        _fill(pipeline, data, inverted, by_author, calibration)
-    report = _report(model_version(read.sha256, config_path), data, by_domain, by_author, calibration)
+        calibration = calibrate(data, guesses, pipeline.readers.memory)
+        _fill(pipeline, data, inverted, guesses, calibration)
+    report = _report(model_version(read.sha256, config_path), data, guesses, calibration)
     pipeline.nlp.meta["mailflow"] = {
         **asdict(report),
         "labels": list(data.labels),
@@ -113,7 +107,6 @@ def train(
         "encoder": pipeline.nlp.config["components"].get("mailflow_encoder", {}),
         "trained_at": now.isoformat(),
         "chosen_by": "leaving one author out in turn, on the training mails alone",
-        "domain_folds": FOLDS,
         "operating_points": [asdict(point) for point in calibration.points],
         "libraries": libraries(),
     }
@@ -178,19 +171,15 @@ def _require_learned(name: str, fitted: Matrix, target: Matrix) -> None:
         raise ModelError(f"the head `{name}` learned nothing: its penalty is too large or its classes are alike")
 
 
-def _report(
-    version: str, data: TrainingData, by_domain: Guesses, by_author: Guesses, calibration: Calibration
-) -> TrainingReport:
+def _report(version: str, data: TrainingData, guesses: Guesses, calibration: Calibration) -> TrainingReport:
     chosen = lowest_safe(calibration.points, MOST_WRONG)
     return TrainingReport(
         version=version,
         mails=len(data.examples),
         authors=tuple(sorted({one.author for one in data.examples})),
-        primary_accuracy=_accuracy(by_domain.primary, data.primary),
+        primary_accuracy=_accuracy(guesses.primary, data.primary),
         intent_micro_f1=round(calibration.intent_micro_f1, 4),
-        action_accuracy=_accuracy(by_domain.scores["stacked"], data.action),
-        unseen_author_primary_accuracy=_accuracy(by_author.primary, data.primary),
-        unseen_author_action_accuracy=_accuracy(by_author.scores["stacked"], data.action),
+        action_accuracy=_accuracy(guesses.scores["stacked"], data.action),
         claim_threshold=calibration.intents["claim_threshold"],
         abstain_below=calibration.intents["abstain_below"],
         reply_threshold=chosen.threshold,

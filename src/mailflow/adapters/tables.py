@@ -158,6 +158,8 @@ class ClassificationRow(SQLModel, table=True):
     actions: dict[str, float] = Field(default_factory=dict, sa_type=JSON)
     runner_up: dict[str, Any] | None = Field(default=None, sa_type=JSON)
     role: str
+    explanation: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    """Neighbours, what would flip it, slots found; for people."""
 
 
 class DecisionRow(SQLModel, table=True):
@@ -170,8 +172,8 @@ class DecisionRow(SQLModel, table=True):
     queue: str
     priority: str
     reasons: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
-    answers: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
-    draft: list[dict[str, str]] = Field(default_factory=list, sa_type=JSON)
+    answers: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
+    draft: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)
     policy_version: str
     model_version: str
     decided_at: datetime = Field(sa_type=Instant)

@@ -142,7 +142,7 @@ def _vectors(
 ) -> Matrix:
     if encoder is None:
         return np.zeros((len(mails), 0))
-    return encoder.vectors(whole_text(mail) for mail in _told(mails, progress))
+    return encoder.vectors([whole_text(mail) for mail in mails], progress)
 
 
 def _one_hot(values: Sequence[str], names: Sequence[str]) -> Matrix:

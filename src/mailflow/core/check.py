@@ -19,6 +19,7 @@ from mailflow.core.ports import AnswerPart
 from mailflow.errors import AssetError
 
 TEMPLATE_SUFFIX = ".md.j2"
+ENGLISH = "en"
 ANSWER_TEMPLATE = "_answer" + TEMPLATE_SUFFIX
 """Puts greeting, sections and closing together; every answer goes through it."""
 
@@ -88,42 +89,55 @@ _INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 def check(
     playbook: Playbook,
     links: Mapping[str, Link],
-    templates: Mapping[str, str],
-    render: Callable[[AnswerPart], str],
+    templates: Mapping[str, Mapping[str, str]],
+    render: Callable[[AnswerPart, str], str],
     *,
     model_labels: Sequence[str] | None = None,
     examples: Mapping[str, Iterable[str]] | None = None,
 ) -> list[Problem]:
     """Everything that is wrong, in the order of the files; empty where all is well.
 
-    `templates`: file name -> source, partials too. `render`: one answer -> its plain text, or AssetError.
+    `templates`: language -> file name -> source, partials too. `render`: one answer, in a language -> its plain text,
+    or AssetError.
     `model_labels`: None where there is no model yet. `examples`: file name -> the intents that it names.
     """
-    return [
+    problems = [
         *_check_defaults(playbook),
-        *_check_intents(playbook, templates),
-        *_check_links(links, templates),
-        *_check_templates(playbook, templates),
-        *_check_answers(playbook, links, templates, render),
+        *_check_intents(playbook, templates[ENGLISH]),
+        *_check_links(links, templates[ENGLISH]),
+        *(
+            problem
+            for language, sources in templates.items()
+            for problem in (
+                *_check_templates(playbook, language, sources),
+                *_check_answers(playbook, links, language, sources, render),
+                *_check_translation(language, sources, templates[ENGLISH]),
+            )
+        ),
         *_check_model(playbook, model_labels),
         *_check_examples(playbook, examples or {}),
     ]
+    return list(dict.fromkeys(problems))
 
 
 def answers(playbook: Playbook) -> Iterator[AnswerPart]:
-    """Each answer that the playbook may send or draft, in the order of the intents."""
+    """Each answer that the playbook may send or draft, in every branch, in the order of the intents."""
     for name, intent in playbook.intents.items():
         for audience, row in intent.audiences.items():
-            if row.action is not PolicyAction.NEVER:
-                yield AnswerPart(name, audience, row.template)
+            if row.action is PolicyAction.NEVER:
+                continue
+            branching = intent.branches if audience is Audience.EXTERNAL else None
+            for branch in branching.values if branching else ("",):
+                for missing in ((), intent.needed) if intent.needed else ((),):
+                    yield AnswerPart(name, audience, row.template, branch, missing)
 
 
 def _intent_file(intent: str) -> str:
     return f"classifiers/intents/{intent}.yaml"
 
 
-def _template_file(name: str) -> str:
-    return f"templates/{name}"
+def _template_file(name: str, language: str = ENGLISH) -> str:
+    return f"templates/{name}" if language == ENGLISH else f"templates/{language}/{name}"
 
 
 def _check_defaults(playbook: Playbook) -> Iterator[Problem]:
@@ -148,6 +162,9 @@ def _check_intents(playbook: Playbook, templates: Mapping[str, str]) -> Iterator
         if name != intent.intent:
             yield Problem(file, f"the file is named `{name}`, but says `intent: {intent.intent}`; make them equal")
         yield from _check_facts(file, intent.hold_if)
+        for slot in intent.slots:
+            if slot not in playbook.slots:
+                yield Problem(file, f"slots names `{slot}`, which is not in classifiers/slots.yaml; add it there")
         for audience in Audience:
             row = intent.audiences.get(audience)
             if row is None:
@@ -179,40 +196,59 @@ def _check_links(links: Mapping[str, Link], templates: Mapping[str, str]) -> Ite
             yield Problem("classifiers/links.yaml", f"`{name}` is used by no template; remove it or use it")
 
 
-def _check_templates(playbook: Playbook, templates: Mapping[str, str]) -> Iterator[Problem]:
+def _check_templates(playbook: Playbook, language: str, templates: Mapping[str, str]) -> Iterator[Problem]:
     wanted = {part.template + TEMPLATE_SUFFIX for part in answers(playbook)} | {ANSWER_TEMPLATE}
     wanted |= {name for source in templates.values() for name in _INCLUDED.findall(source)}
     for name, source in templates.items():
+        file = _template_file(name, language)
         if name not in wanted:
-            yield Problem(_template_file(name), "no intent and no other template uses this file; remove it or name it")
+            yield Problem(file, "no intent and no other template uses this file; remove it or name it")
         for found in sorted({match.group() for match in _LITERAL_ADDRESS.finditer(source)}):
-            yield Problem(
-                _template_file(name), f"writes the address `{found}` itself; put it into links.yaml and use its name"
-            )
+            yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
     if ANSWER_TEMPLATE not in templates:
-        yield Problem(_template_file(ANSWER_TEMPLATE), "is missing; every answer is put together by it")
+        yield Problem(_template_file(ANSWER_TEMPLATE, language), "is missing; every answer is put together by it")
 
 
 def _check_answers(
-    playbook: Playbook, links: Mapping[str, Link], templates: Mapping[str, str], render: Callable[[AnswerPart], str]
+    playbook: Playbook,
+    links: Mapping[str, Link],
+    language: str,
+    templates: Mapping[str, str],
+    render: Callable[[AnswerPart, str], str],
 ) -> Iterator[Problem]:
+    seen = set()
     for part in answers(playbook):
         name = part.template + TEMPLATE_SUFFIX
         if name not in templates:
             continue
-        file = _template_file(name)
+        file = _template_file(name, language)
         sources = _with_includes(name, templates)
+        is_first = name not in seen
+        seen.add(name)
         for link in sorted({link for source in sources for link in _USED_LINK.findall(source)}):
-            if link in links and not links[link].may_reach(part.audience):
+            if is_first and link in links and not links[link].may_reach(part.audience):
                 yield Problem(file, f"uses links.{link}, which is for {links[link].audience} readers only; remove it")
         try:
-            rendered = render(part)
+            rendered = render(part, language)
         except AssetError as error:
             yield Problem(file, f"does not render: {error}")
             continue
-        words = [_JINJA_TAG.sub("", source) for source in sources]
+        words = [_JINJA_TAG.sub("", source) for source in sources] if is_first else []
         title = playbook.intents[part.intent].title
         yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]))
+
+
+def _check_translation(language: str, templates: Mapping[str, str], english: Mapping[str, str]) -> Iterator[Problem]:
+    """A translation names the same paths as the English template, or the two would answer differently."""
+    if language == ENGLISH:
+        return
+    for name, source in templates.items():
+        file, own = _template_file(name, language), set(_USED_LINK.findall(source))
+        wanted = set(_USED_LINK.findall(english.get(name, "")))
+        for link in sorted(wanted - own):
+            yield Problem(file, f"does not use links.{link}, which {_template_file(name)} uses; translate the whole")
+        for link in sorted(own - wanted):
+            yield Problem(file, f"uses links.{link}, which {_template_file(name)} does not; make them equal")
 
 
 def _with_includes(name: str, templates: Mapping[str, str]) -> list[str]:

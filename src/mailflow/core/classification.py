@@ -47,6 +47,16 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """Something particular that the mail names: an order number, a count of seats. Shown, never sent back."""
+
+    name: str
+    """An entry of classifiers/slots.yaml."""
+    text: str
+    """As it stands in the mail."""
+
+
+@dataclass(frozen=True, slots=True)
 class ActionScores:
     """P(reply), P(review), P(none) of the action head; they sum to 1."""
 
@@ -77,6 +87,8 @@ class Classification:
     """How near the training mails are altogether, 0 to 1; the mail of a stranger has little of it."""
     flip: str = ""
     """What would change the primary intent: the runner-up and what speaks for it, one sentence. '' without one."""
+    slots: tuple[Slot, ...] = ()
+    """In the order of the text, each once."""
 
     @property
     def primary(self) -> IntentScore | None:

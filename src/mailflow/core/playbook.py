@@ -1,15 +1,18 @@
 """What the desk knows about each intent, as data: one YAML file an intent, read into these frozen models.
 
-Unknown keys are refused. A row may only ask for what the code can do: facts come from FACTS, actions from PolicyAction.
+Unknown keys are refused. A row may only ask for what the code can do: facts come from FACTS, branches from BRANCHES,
+actions from PolicyAction, ways to go live from Rollout.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
+from datetime import datetime, time
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mailflow.core.certify import Certificate
 
@@ -30,7 +33,24 @@ FACTS: dict[str, str] = {
     "security": "a security report",
     "money_paid": "money has already been paid (R6)",
     "instructs_machine": "the text gives orders to the machine that reads it",
+    "names_license": "the text speaks of a license, key or activation code (A9)",
+    "names_customer": "the text speaks of a customer or end user (A9)",
+    "names_own_use": "the text speaks of the partner's own lab, demo or NFR use (A9)",
 }
+
+
+BRANCHES: dict[str, tuple[str, ...]] = {
+    "route": ("distributor", "distribution", "direct"),
+    "membership": ("partner",),
+    "license": ("other", "customer", "own"),
+}
+"""What an answer may turn on (section 3 of the requirements), and its values; '' where it is not known.
+
+route: a distributor, a reseller that buys through one, or one that buys directly (A6 to A8); of the partner directory.
+membership: the sender's company is a partner (A1); of the partner directory.
+license: whose license the mail is about, a customer's or the partner's own (A9, A10), or that it is about something
+other than a license; of the words of the mail.
+"""
 
 
 class PolicyAction(StrEnum):
@@ -48,8 +68,73 @@ class Audience(StrEnum):
     INTERNAL = "internal"
 
 
+class Rollout(StrEnum):
+    """How far an intent's automatic answers have come; each trusts the desk more than the one before it.
+
+    OFF: a person acts, nothing is prepared. SHADOW: what would be answered is noted, nobody sees a draft. DRAFT: a
+    person approves each answer. CANARY: a share of the mails is answered, for the others there is a draft.
+    """
+
+    OFF = "off"
+    SHADOW = "shadow"
+    DRAFT = "draft"
+    CANARY = "canary"
+    LIVE = "live"
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class QuietHours(_Frozen):
+    """When nothing is answered automatically, though somebody could: from `start` to `end`, over midnight too."""
+
+    start: time
+    end: time
+    time_zone: str
+    """IANA name: Europe/Berlin."""
+    weekdays: tuple[int, ...] = (1, 2, 3, 4, 5, 6, 7)
+    """On which it begins, 1 for Monday."""
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is no time zone; write one such as Europe/Berlin") from error
+        return value
+
+    @field_validator("weekdays")
+    @classmethod
+    def _are_days(cls, values: tuple[int, ...]) -> tuple[int, ...]:
+        if not values or any(day not in range(1, 8) for day in values):
+            raise ValueError("weekdays are numbers from 1 (Monday) to 7 (Sunday)")
+        return values
+
+    def hold(self, now: datetime) -> bool:
+        """`now`: aware."""
+        here = now.astimezone(ZoneInfo(self.time_zone))
+        today, yesterday = here.isoweekday(), (here.isoweekday() - 2) % 7 + 1
+        if self.start <= self.end:
+            return today in self.weekdays and self.start <= here.time() < self.end
+        return (today in self.weekdays and here.time() >= self.start) or (
+            yesterday in self.weekdays and here.time() < self.end
+        )
+
+
+class Branching(_Frozen):
+    """What the external answer turns on, and what is done where that is not known (requirements, section 3)."""
+
+    by: Literal["route", "membership", "license"]
+    unknown: Literal["all", "ask", "hold"]
+    """all: every branch stands in the answer. ask: the answer asks which. hold: a person finds out."""
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """Each value that a template must render with."""
+        without = {"all": ("",), "ask": ("ask",), "hold": ()}
+        return (*without[self.unknown], *BRANCHES[self.by])
 
 
 class AudienceRow(_Frozen):
@@ -72,10 +157,26 @@ class Intent(_Frozen):
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     """None: the desk's default."""
     hold_if: tuple[str, ...] = ()
+    branches: Branching | None = None
+    slots: tuple[str, ...] = ()
+    """What the mail may name that a specialist needs: entries of classifiers/slots.yaml."""
+    needed: tuple[str, ...] = ()
+    """Of `slots`, those that an answer asks for where they are missing."""
+    rollout: Rollout | None = None
+    """None: the desk's default."""
+    canary_share: float | None = Field(default=None, gt=0, lt=1)
+    quiet_hours: QuietHours | None = None
+    """Beside the desk's own."""
     queue: str
     priority: Literal["low", "normal", "high", "urgent"] = "normal"
     next_steps: tuple[str, ...] = ()
     """What the specialist does next, and in which system."""
+
+    @model_validator(mode="after")
+    def _asks_for_what_it_looks_for(self) -> "Intent":
+        if unknown := sorted(set(self.needed) - set(self.slots)):
+            raise ValueError(f"needed names {', '.join(unknown)}, which is not among its slots; add it there")
+        return self
 
 
 class SendBudget(_Frozen):
@@ -85,6 +186,7 @@ class SendBudget(_Frozen):
     per_sender_and_intent_3_hours: int = Field(ge=0)
     per_sender_day: int = Field(ge=0)
     per_domain_hour: int = Field(ge=0)
+    per_template_hour: int = Field(ge=0)
     desk_hour: int = Field(ge=0)
 
 
@@ -93,6 +195,13 @@ class Defaults(_Frozen):
 
     kill_switch: bool
     """True: nothing is answered automatically."""
+    rollout: Rollout
+    """Of every intent that does not say its own."""
+    canary_share: float = Field(gt=0, lt=1)
+    """Of the mails of an intent with rollout `canary`, those that are answered."""
+    quiet_hours: QuietHours | None = None
+    answer_languages: tuple[str, ...]
+    """ISO 639-1, beside English: languages whose templates were checked by somebody who reads them (A30)."""
     min_confidence: float = Field(ge=0, le=1)
     min_reply_probability: float = Field(ge=0, le=1)
     """The action head must give a reply at least this much."""
@@ -112,9 +221,19 @@ class Defaults(_Frozen):
     send_budget: SendBudget
 
 
+class SlotRule(_Frozen):
+    """One entry of classifiers/slots.yaml: something that a mail may name, and how it is found."""
+
+    ask: str = Field(min_length=1)
+    """How an answer asks for it: `the number of seats`."""
+    patterns: tuple[str | tuple[dict[str, Any], ...], ...] = Field(min_length=1)
+    """spaCy's: a phrase, or a token pattern (a list of attributes a token)."""
+
+
 class Playbook(_Frozen):
     defaults: Defaults
     intents: dict[str, Intent]
+    slots: dict[str, SlotRule] = Field(default_factory=dict)
     version: str
     """Hash of everything that was read; stored with each decision."""
     certificate: Certificate | None = None
@@ -130,6 +249,26 @@ class Playbook(_Frozen):
         shown = (self.certificate.needed(intents), "the certificate") if self.certificate else own
         return max(own, shown, key=lambda asked: asked[0])
 
+    def rollout(self, intent: str) -> Rollout:
+        return self.intents[intent].rollout or self.defaults.rollout
+
+    def canary_share(self, intent: str) -> float:
+        return self.intents[intent].canary_share or self.defaults.canary_share
+
+    def as_if_live(self) -> "Playbook":
+        """The same rules without what only holds answers back for now: kill switch, rollout, quiet hours.
+
+        For judging what the desk understands: a draft is a right answer that waits.
+        """
+        live = {"kill_switch": False, "rollout": Rollout.LIVE, "quiet_hours": None}
+        own = {"rollout": None, "quiet_hours": None}
+        return self.model_copy(
+            update={
+                "defaults": self.defaults.model_copy(update=live),
+                "intents": {name: intent.model_copy(update=own) for name, intent in self.intents.items()},
+            }
+        )
+
     @property
     def answering_rules(self) -> str:
         """Hash of all that decides whether a mail may be answered, but for what only ever holds more of them.
@@ -137,7 +276,12 @@ class Playbook(_Frozen):
         Why not `version`: a mended title or link must not void a certificate.
         """
         rows = {
-            name: (intent.min_confidence, intent.hold_if, {who: row.action for who, row in intent.audiences.items()})
+            name: (
+                intent.min_confidence,
+                intent.hold_if,
+                {who: row.action for who, row in intent.audiences.items()},
+                intent.branches.unknown if intent.branches else "",
+            )
             for name, intent in self.intents.items()
         }
         decides = self.defaults.model_dump(mode="json", include=_DECIDING_DEFAULTS), rows

@@ -9,14 +9,16 @@ Every decision carries its reasons, the decision to hold and the one to stay sil
 Why guards see facts before any row does: a row can be edited by anybody; a mail loop cannot be taken back.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
+from mailflow.core.branches import branch
 from mailflow.core.classification import Action, Classification, IntentScore
 from mailflow.core.message import Address, InboundMessage, Origin, OriginKind, Role, Sender, Trust
-from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction
+from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction, Rollout
 from mailflow.core.ports import AnswerPart
 from mailflow.core.reply import is_sendable
 
@@ -41,6 +43,8 @@ class History:
     """The last 24 hours, newest first."""
     sent_to_domain_hour: int = 0
     sent_by_desk_hour: int = 0
+    sent_by_intent_hour: Mapping[str, int] = field(default_factory=dict)
+    """Answers of the last hour that had a section for the intent."""
     is_message_id_reused: bool = False
     """The Message-ID was seen before with other content."""
     muted: str = ""
@@ -64,6 +68,13 @@ class Case:
     def audience(self) -> Audience:
         proven = self.sender.role is Role.INTERNAL and self.sender.trust is Trust.KNOWN
         return Audience.INTERNAL if proven else Audience.EXTERNAL
+
+    @property
+    def lot(self) -> float:
+        """In [0, 1), the same whenever the same mail is decided: which mails a canary answers."""
+        message = self.message
+        name = f"{message.message_id}\0{message.from_.addr_spec if message.from_ else ''}\0{message.subject}"
+        return int.from_bytes(sha256(name.encode("utf-8", "surrogatepass")).digest()[:6]) / 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +203,45 @@ def _send_budget(case: Case, playbook: Playbook) -> str:
         ),
         ("answers to this sender in a day", len(history.sent_to_sender), budget.per_sender_day),
         ("answers to this domain in an hour", history.sent_to_domain_hour, budget.per_domain_hour),
+        (
+            "answers of one template in an hour",
+            max((history.sent_by_intent_hour.get(intent, 0) for intent in wanted), default=0),
+            budget.per_template_hour,
+        ),
         ("answers of the whole desk in an hour", history.sent_by_desk_hour, budget.desk_hour),
     )
     return next(
         (f"send budget: {count} {what}, at most {limit}" for what, count, limit in counts if count >= limit), ""
     )
+
+
+def _quiet_hours(case: Case, playbook: Playbook) -> str:
+    wanted = [playbook.intents[score.intent].quiet_hours for score in case.classification.intents]
+    quiet = next((hours for hours in (playbook.defaults.quiet_hours, *wanted) if hours and hours.hold(case.now)), None)
+    return f"quiet hours: {quiet.start:%H:%M} to {quiet.end:%H:%M} {quiet.time_zone}" if quiet else ""
+
+
+def _rollout(case: Case, playbook: Playbook) -> str:
+    intent, stage = _least_trusted(case, playbook)
+    if stage is Rollout.LIVE:
+        return ""
+    if stage is Rollout.CANARY:
+        share = playbook.canary_share(intent)
+        return "" if case.lot < share else f"{intent} is answered in {share:.0%} of its mails, and this is another one"
+    return f"{intent} {_STAGES[stage]}"
+
+
+_STAGES = {
+    Rollout.OFF: "is switched off",
+    Rollout.SHADOW: "is in shadow: this mail would have been answered",
+    Rollout.DRAFT: "is rolled out as draft: a person approves the answer",
+}
+
+
+def _least_trusted(case: Case, playbook: Playbook) -> tuple[str, Rollout]:
+    """The intent whose rollout allows least, and that. A mail is answered as a whole or not at all (D7)."""
+    stages = [(score.intent, playbook.rollout(score.intent)) for score in case.classification.intents]
+    return min(stages, key=lambda one: list(Rollout).index(one[1]), default=("", Rollout.OFF))
 
 
 def _held_by_fact(case: Case, playbook: Playbook) -> str:
@@ -235,6 +280,8 @@ SEND_GUARDS: tuple[Guard, ...] = (
     Guard("kill_switch", Outcome.HOLD, "the operator said stop", _kill_switch),
     Guard("muted", Outcome.HOLD, "mail to this address came back", _muted),
     Guard("send_budget", Outcome.HOLD, "too many answers mean a loop or a mistake", _send_budget),
+    Guard("quiet_hours", Outcome.HOLD, "the operator wants no answers at this hour", _quiet_hours),
+    Guard("rollout", Outcome.HOLD, "an intent goes live step by step", _rollout),
 )
 """Asked last, only where an answer would go out."""
 
@@ -308,12 +355,23 @@ def _row_doubts(score: IntentScore, case: Case, playbook: Playbook) -> list[Reas
     if score.confidence < (needed := playbook.min_confidence(score.intent)):
         sentence = f"{score.intent} is likely at {score.confidence:.2f}, needed is {needed:.2f}"
         doubts.append(Reason(f"unsure:{score.intent}", sentence))
+    if _branch(score.intent, case, playbook) is None:
+        wanted = playbook.intents[score.intent].branches
+        doubts.append(Reason(f"branch:{score.intent}", f"{score.intent} turns on {wanted and wanted.by}: not known"))
     doubts += [
         Reason(f"fact:{fact}", f"{score.intent} is held: {FACTS[fact]}")
         for fact in playbook.intents[score.intent].hold_if
         if fact in case.facts
     ]
     return doubts
+
+
+def _branch(intent: str, case: Case, playbook: Playbook) -> str | None:
+    """Which branch of the answer this mail takes: '' for all of them, None where a person must find out."""
+    branching = playbook.intents[intent].branches
+    if branching is None or case.audience is Audience.INTERNAL:  # a colleague needs all of them for the partner
+        return ""
+    return branch(branching.by, case.sender, case.facts) or {"all": "", "ask": "ask", "hold": None}[branching.unknown]
 
 
 def audience_row(playbook: Playbook, intent: str, audience: Audience) -> AudienceRow | None:
@@ -339,14 +397,17 @@ def _parts(case: Case, playbook: Playbook) -> tuple[AnswerPart, ...]:
     for score in case.classification.intents:
         row = audience_row(playbook, score.intent, case.audience)
         if row is not None and row.template:
-            parts.append(AnswerPart(score.intent, case.audience, row.template))
+            chosen = _branch(score.intent, case, playbook) or ""
+            named = {slot.name for slot in case.classification.slots}
+            missing = tuple(slot for slot in playbook.intents[score.intent].needed if slot not in named)
+            parts.append(AnswerPart(score.intent, case.audience, row.template, chosen, missing))
     return tuple(parts)
 
 
 def _decision(case: Case, playbook: Playbook, action: Action, reasons: tuple[Reason, ...]) -> Decision:
     primary = case.classification.primary
     intent = playbook.intents.get(primary.intent) if primary else None
-    parts = _parts(case, playbook)
+    parts = () if _is_hidden(case, playbook) else _parts(case, playbook)
     return Decision(
         action=action,
         reasons=reasons,
@@ -359,16 +420,37 @@ def _decision(case: Case, playbook: Playbook, action: Action, reasons: tuple[Rea
     )
 
 
-def policy_table(playbook: Playbook) -> list[tuple[str, str, str, str, str]]:
-    """Every row on one screen: intent, audience, action, template, what holds it. Sorted."""
+def _is_hidden(case: Case, playbook: Playbook) -> bool:
+    """Whether nobody may see a prepared answer yet: in shadow, specialists must answer as they would without us."""
+    return _least_trusted(case, playbook)[1] in (Rollout.OFF, Rollout.SHADOW)
+
+
+def policy_table(playbook: Playbook) -> list[tuple[str, str, str, str, str, str]]:
+    """Every row on one screen: intent, audience, action, rollout, template, what holds it. Sorted."""
     return [
         (
             name,
             audience.value,
             row.action.value,
-            row.template or "-",
-            ", ".join((f"confidence < {playbook.min_confidence(name):.2f}", *intent.hold_if)),
+            _stage(playbook, name) if row.action is PolicyAction.SEND else "-",
+            f"{row.template} by {intent.branches.by}" if row.template and intent.branches else row.template or "-",
+            ", ".join(
+                (
+                    f"confidence < {playbook.min_confidence(name):.2f}",
+                    *intent.hold_if,
+                    *(
+                        [f"{intent.branches.by} unknown"]
+                        if intent.branches and intent.branches.unknown == "hold"
+                        else []
+                    ),
+                )
+            ),
         )
         for name, intent in sorted(playbook.intents.items())
         for audience, row in sorted(intent.audiences.items())
     ]
+
+
+def _stage(playbook: Playbook, intent: str) -> str:
+    stage = playbook.rollout(intent)
+    return f"{stage} {playbook.canary_share(intent):.0%}" if stage is Rollout.CANARY else stage.value

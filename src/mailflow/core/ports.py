@@ -107,17 +107,44 @@ class AnswerPart:
     intent: str
     audience: Audience
     template: str
+    branch: str = ""
+    """Which branch of it (playbook.BRANCHES); '' for all, 'ask' for the question which."""
+    missing: tuple[str, ...] = ()
+    """Slots that the answer asks for, because the mail does not name them."""
+
+
+class Closing(StrEnum):
+    """Who stands behind an answer: its last lines must not say `automatic` where a person sends it."""
+
+    AUTOMATIC = "automatic"
+    PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What an answer is made of: a section a part, in order, for one reader."""
+
+    parts: tuple[AnswerPart, ...]
+    """One or more, all of one audience (D1)."""
+    greeting_name: str = ""
+    """May be hostile, as may the subject."""
+    subject: str = ""
+    language: str = "en"
+    """The reader's, '' if unknown; English where not every part is there in it."""
+    closing: Closing = Closing.AUTOMATIC
 
 
 @dataclass(frozen=True, slots=True)
 class RenderedAnswer:
     text: str
     html: str
+    language: str = "en"
+    """Of the words."""
 
 
 class Renderer(Protocol):
-    def render(self, parts: Sequence[AnswerPart], *, greeting_name: str, subject: str) -> RenderedAnswer:
-        """One answer with a section a part, in order, as text and HTML of the same words. Raises AssetError."""
+    def render(self, letter: Letter) -> RenderedAnswer:
+        """The answer as text and HTML of the same words. Raises AssetError."""
         ...
 
 

@@ -26,7 +26,34 @@ def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
         "mixed_recipients": is_mixed(message, desk),
         "is_free_mail": message.from_ is not None and is_free_mail(message.from_.domain),
     }
-    return frozenset(fact for fact, holds in table.items() if holds) | textual(_spoken(message))
+    spoken = _spoken(message)
+    return frozenset(fact for fact, holds in table.items() if holds) | textual(spoken) | named(spoken)
+
+
+# What is spoken of (A9)
+
+_NAMED = {
+    "names_license": re.compile(
+        r"\blicen[cs]\w*|\bactivation (?:code|key|mail|email)|\blizenz\w*|\baktivierungs\w+|\blicen[cç]\w+"
+        r"|\blicenz\w+|ライセンス|アクティベーション",
+        re.IGNORECASE,
+    ),
+    "names_customer": re.compile(
+        r"\b(?:customers?|clients?|end[- ]?users?|subscriptions?|kund(?:e|en|in)|endkund\w+|client(?:e|es|s)?|final"
+        r"|clienti?|klant(?:en)?|klient\w*|abonnements?|suscripci\w+|assinatura\w*)\b|顧客|お客様|サブスクリプション",
+        re.IGNORECASE,
+    ),
+    "names_own_use": re.compile(
+        r"\b(?:nfr|not[- ]for[- ]resale|labs?|demos?|sandbox|(?:our|my) own|internal (?:use|practice|lab))\b"
+        r"|\b(?:eigene[nrs]?|intern\w*|propri[oa]s?|propia?s?|laborat\w+)\b|社内|自社|デモ",
+        re.IGNORECASE,
+    ),
+}
+
+
+def named(text: str) -> frozenset[str]:
+    """What `text` speaks of at all, whatever it says of it."""
+    return frozenset(fact for fact, words in _NAMED.items() if words.search(text))
 
 
 # Attachments (D6)

@@ -69,8 +69,16 @@ class ReasonLine(_Line):
     sentence: str
 
 
+class SlotLine(_Line):
+    name: str
+    text: str
+
+
 class ClassifiedLine(_Line):
-    """What would be done. `replies` and `template` are empty unless `action` is reply."""
+    """What would be done by a desk that is live. `replies` and `template` are empty unless `action` is reply.
+
+    `withheld`: why the answer waits for a person though, for now; '' where it would go out.
+    """
 
     file: str
     message_id: str
@@ -81,6 +89,8 @@ class ClassifiedLine(_Line):
     replies: list[str]
     template: list[str]
     reasons: list[ReasonLine]
+    withheld: str
+    slots: list[SlotLine]
 
 
 class ErrorLine(_Line):
@@ -137,4 +147,6 @@ def classified_line(file: str, triaged: Triaged) -> ClassifiedLine:
         replies=[part.intent for part in decision.answers],
         template=[part.template for part in decision.answers],
         reasons=[ReasonLine(code=reason.code, sentence=reason.sentence) for reason in decision.reasons],
+        withheld=triaged.withheld,
+        slots=[SlotLine(name=slot.name, text=slot.text) for slot in classification.slots],
     )

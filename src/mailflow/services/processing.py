@@ -22,7 +22,7 @@ from mailflow.core.message import Address, InboundMessage, OriginKind, OutboundM
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import Case, Decision, decide, reply_address
-from mailflow.core.ports import Classifier, Clock, Renderer
+from mailflow.core.ports import Classifier, Clock, Letter, Renderer
 from mailflow.core.reply import ReplyHeaders, compose
 from mailflow.core.storage import ClaimedMail, Read, Store, Understood, Unit
 from mailflow.core.storage import Outcome as StoredOutcome
@@ -212,7 +212,7 @@ class Processing:
                 if self._desk.has_subaddress
                 else "",
             ),
-            self._renderer.render(decision.answers, greeting_name=name, subject=message.subject),
+            self._renderer.render(Letter(decision.answers, name, message.subject, message.language)),
         )
 
     def _fail(self, unit: Unit, mail: ClaimedMail, error: Exception) -> None:

@@ -1,4 +1,8 @@
-"""What mailflow would do with a mail that just arrived, without store and without sending: `mailflow classify`."""
+"""What mailflow would do with a mail that just arrived, without store and without sending: `mailflow classify`.
+
+Rule: the decision is the one of a desk that is live. What holds answers back for now (kill switch, rollout, quiet
+hours) is told beside it. Why: who asks here wants to know what the desk understands, above all before it goes live.
+"""
 
 from dataclasses import dataclass
 
@@ -17,6 +21,8 @@ class Triaged:
     understood: Understood
     classification: Classification
     decision: Decision
+    withheld: str = ""
+    """Why an answer would not go out by itself now, though it is right; '' where it would."""
 
 
 class Triage:
@@ -49,4 +55,7 @@ class Triage:
             now=understood.message.date or self._clock.now(),
             desk_addresses=self._desk_addresses,
         )
-        return Triaged(understood, classification, decide(case, self._playbook))
+        decision = decide(case, self._playbook.as_if_live())
+        now = decide(case, self._playbook)
+        withheld = now.reasons[0].sentence if now.action is not decision.action else ""
+        return Triaged(understood, classification, decision, withheld)

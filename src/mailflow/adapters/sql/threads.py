@@ -1,13 +1,14 @@
 """Threads and what is known of a mail's past; a decided mail is saved here with all that belongs to it."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import select, update
 
-from mailflow.adapters.rows import answer_part, parsed_document
+from mailflow.adapters.rows import answer_part, explanation, parsed_document
 from mailflow.adapters.sql.session import CLASSIFICATION, DECISION, MESSAGE, MUTE, OUTBOX, THREAD, Session
 from mailflow.core.classification import Action, Classification
 from mailflow.core.conversation import Candidate, Clues, Proof
@@ -97,11 +98,14 @@ class Threads(Session):
         counted = OUTBOX.c.state.not_in([OutboxState.CANCELLED, OutboxState.FAILED])
         hour, day = now - timedelta(hours=1), now - timedelta(days=1)
         in_thread = self._count(counted & (OUTBOX.c.thread_id == thread_id)) if thread_id else 0
-        desk = self._count(counted & (OUTBOX.c.queued_at > hour))
+        of_the_hour = self._db.scalars(select(OUTBOX.c.intents).where(counted, OUTBOX.c.queued_at > hour)).all()
+        desk, by_intent = len(of_the_hour), Counter(intent for intents in of_the_hour for intent in intents)
         status = self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == thread_id)) if thread_id else ""
         is_held = status == "held"
         if recipient is None:
-            return History(thread_id is not None, is_held, in_thread, sent_by_desk_hour=desk)
+            return History(
+                thread_id is not None, is_held, in_thread, sent_by_desk_hour=desk, sent_by_intent_hour=by_intent
+            )
         sent = self._db.execute(
             select(OUTBOX.c.queued_at, OUTBOX.c.intents)
             .where(counted, OUTBOX.c.recipient == recipient.addr_spec.lower(), OUTBOX.c.queued_at > day)
@@ -116,6 +120,7 @@ class Threads(Session):
                 counted & (OUTBOX.c.recipient_domain == recipient.domain) & (OUTBOX.c.queued_at > hour)
             ),
             sent_by_desk_hour=desk,
+            sent_by_intent_hour=by_intent,
             muted=self._muted(recipient.addr_spec.lower(), now),
         )
 
@@ -203,6 +208,7 @@ class Threads(Session):
             actions={action.value: round(getattr(classification.actions, action.value), 4) for action in Action},
             runner_up={"intent": runner_up.intent, "confidence": round(runner_up.confidence, 4)} if runner_up else None,
             role=classification.role.value,
+            explanation=explanation(classification),
         )
 
     def _save_decision(self, message_id: int, outcome: Outcome, now: datetime) -> int:
