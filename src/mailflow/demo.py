@@ -25,10 +25,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from mailflow import bootstrap, console
 from mailflow.adapters.embedded import EmbeddedMail
 from mailflow.adapters.store import SqlStore
+from mailflow.core.playbook import Rollout
 from mailflow.core.storage import Counts, DecidedMail
 from mailflow.errors import AssetError, MailflowError
 from mailflow.services.worker import Worker
-from mailflow.settings import ImapSettings, Settings, SmtpSettings, StoreSettings
+from mailflow.settings import DeskSettings, ImapSettings, Settings, SmtpSettings, StoreSettings
 
 _PASSWORD = "demo"  # noqa: S105 - of an account that lives for a minute on loopback
 _PATIENCE = timedelta(minutes=3)
@@ -99,6 +100,7 @@ def _settings(mail: EmbeddedMail, store_path: Path) -> Settings:
     desk = Settings().desk
     account = {"host": mail.host, "security": "none", "username": desk.addresses[0], "password": _PASSWORD}
     return Settings(
+        desk=DeskSettings(rollout=Rollout.LIVE),  # its partners are invented
         imap=ImapSettings.model_validate(account | {"port": mail.imap_port}),
         smtp=SmtpSettings.model_validate(account | {"port": mail.smtp_port}),
         store=StoreSettings(url=f"sqlite:///{store_path}"),

@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from mailflow import bootstrap
+from mailflow.core.playbook import Rollout
 from mailflow.errors import SettingsError
 from mailflow.reading.understand import reader
-from mailflow.settings import Settings, StoreSettings
+from mailflow.settings import DeskSettings, Settings, StoreSettings
 from mailflow.testing import FixedClassifier, FrozenClock, ScriptedSubmission, classification, raw_mail
 
 
 def answer_all(path: Path, store: Path) -> int:
-    settings = Settings(store=StoreSettings(url=f"sqlite:///{store}"))
+    settings = Settings(desk=DeskSettings(rollout=Rollout.LIVE), store=StoreSettings(url=f"sqlite:///{store}"))
     desk, submission = bootstrap.build_desk(settings), ScriptedSubmission()
     bootstrap.build_worker(
         settings,

@@ -27,13 +27,13 @@ def add_slots(nlp: Language, rules: Mapping[str, SlotRule]) -> None:
         "span_ruler", name=PIPE, config={"spans_key": PIPE, "phrase_matcher_attr": "LOWER", "validate": True}
     )
     for name, rule in rules.items():
+        patterns = [
+            {"label": name, "pattern": pattern if isinstance(pattern, str) else list(pattern)}
+            for pattern in rule.patterns
+        ]
         try:
-            ruler.add_patterns(  # type: ignore[attr-defined]
-                [
-                    {"label": name, "pattern": pattern if isinstance(pattern, str) else list(pattern)}
-                    for pattern in rule.patterns
-                ]
-            )
+            with nlp.select_pipes(enable=PIPE):  # it sends phrases through the whole pipeline, which wants mails
+                ruler.add_patterns(patterns)  # type: ignore[attr-defined]
         except ValueError as error:
             raise AssetError(
                 f"classifiers/slots.yaml: {name}: spaCy refuses a pattern ({' '.join(str(error).split())}); mend it"
