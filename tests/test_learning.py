@@ -29,9 +29,13 @@ def quietly(done: float, of: float) -> None:
 
 
 def held_out() -> dict[str, list[dict[str, Any]]]:
-    """The examples in other words, so that none of them was learned from."""
+    """The examples in other words, each twice, so that none of them was learned from."""
     return {
-        stem: [{**row, "id": f"held-{row['id']}", "text": f"{row['text']} So far for today."} for row in rows]
+        stem: [
+            {**row, "id": f"held-{n}-{row['id']}", "text": f"{row['text']} {tail}"}
+            for n, tail in enumerate(("So far for today.", "That is all for now."))
+            for row in rows
+        ]
         for stem, rows in mails_to_learn.rows().items()
     }
 

@@ -18,6 +18,7 @@ DEFAULTS = Defaults(
     canary_share=0.1,
     answer_languages=(),
     min_confidence=0.5,
+    min_further_confidence=0.5,
     min_reply_probability=0.6,
     min_ignore_probability=0.6,
     max_pathless_doubt=0.3,

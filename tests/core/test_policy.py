@@ -227,6 +227,21 @@ def test_thanks_in_an_answered_thread_is_silence_not_review() -> None:
     assert decide(case, PLAYBOOK).action is Action.NONE
 
 
+def test_thanks_with_a_question_is_not_met_with_silence() -> None:
+    thanks = classification(("no_request", 0.9), ("nfr_request", 0.97), reply=0.1, review=0.1, none=0.8)
+    assert decide(replace(CASE, classification=thanks), PLAYBOOK).action is Action.REVIEW
+
+
+def test_a_further_intent_must_be_surer_than_the_first() -> None:
+    """D7: a section that nobody asked for is a wrong answer too."""
+    first, further = PLAYBOOK.min_confidence("quoting"), PLAYBOOK.min_confidence("quoting", is_first=False)
+    between = (first + further) / 2
+    alone = decide(replace(CASE, classification=classification(("quoting", between))), PLAYBOOK)
+    assert alone.action is Action.REPLY
+    both = decide(replace(CASE, classification=classification(("nfr_request", 0.99), ("quoting", between))), PLAYBOOK)
+    assert [reason.code for reason in both.reasons] == ["unsure:quoting"]
+
+
 def test_unsure_silence_goes_to_a_person() -> None:
     """A missed request costs more than a look."""
     unsure = classification(("no_request", 0.5), reply=0.3, review=0.4, none=0.3)

@@ -128,7 +128,8 @@ def answers(playbook: Playbook) -> Iterator[AnswerPart]:
                 continue
             branching = intent.branches if audience is Audience.EXTERNAL else None
             for branch in branching.values if branching else ("",):
-                for missing in ((), intent.needed) if intent.needed else ((),):
+                asks = audience is Audience.EXTERNAL and intent.needed
+                for missing in ((), intent.needed) if asks else ((),):
                     yield AnswerPart(name, audience, row.template, branch, missing)
 
 

@@ -203,6 +203,11 @@ class Defaults(_Frozen):
     answer_languages: tuple[str, ...]
     """ISO 639-1, beside English: languages whose templates were checked by somebody who reads them (A30)."""
     min_confidence: float = Field(ge=0, le=1)
+    min_further_confidence: float = Field(ge=0, le=1)
+    """Of every intent of an answered mail but the first (D7).
+
+    Why more: a doubtful further intent is wrong in every second mail, a doubtful first one in every tenth.
+    """
     min_reply_probability: float = Field(ge=0, le=1)
     """The action head must give a reply at least this much."""
     min_ignore_probability: float = Field(ge=0, le=1)
@@ -239,9 +244,10 @@ class Playbook(_Frozen):
     certificate: Certificate | None = None
     """What was shown of the model at work; None where nothing was."""
 
-    def min_confidence(self, intent: str) -> float:
+    def min_confidence(self, intent: str, *, is_first: bool = True) -> float:
         own = self.intents[intent].min_confidence
-        return self.defaults.min_confidence if own is None else own
+        asked = self.defaults.min_confidence if own is None else own
+        return asked if is_first else max(asked, self.defaults.min_further_confidence)
 
     def min_reply_probability(self, intents: Sequence[str]) -> tuple[float, str]:
         """What an answer to `intents` must reach, and who asks for it: the stricter of playbook and certificate."""
@@ -288,4 +294,11 @@ class Playbook(_Frozen):
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
 
-_DECIDING_DEFAULTS = {"min_confidence", "min_ignore_probability", "max_pathless_doubt", "silent_intents", "hold_if"}
+_DECIDING_DEFAULTS = {
+    "min_confidence",
+    "min_further_confidence",
+    "min_ignore_probability",
+    "max_pathless_doubt",
+    "silent_intents",
+    "hold_if",
+}

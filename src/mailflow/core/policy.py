@@ -311,9 +311,15 @@ def _guarded(guard: Guard, sentence: str, case: Case, playbook: Playbook) -> Dec
 
 
 def _silence(case: Case, playbook: Playbook) -> Reason | None:
-    """Why nobody need answer: the primary intent is a silent one and the action head agrees."""
+    """Why nobody need answer: the primary intent is a silent one, no other is sure, and the action head agrees."""
     primary, sure = case.classification.primary, playbook.defaults.min_ignore_probability
-    if primary is None or primary.intent not in playbook.defaults.silent_intents:
+    silent = playbook.defaults.silent_intents
+    if primary is None or primary.intent not in silent:
+        return None
+    if any(
+        score.intent not in silent and score.confidence >= playbook.min_confidence(score.intent, is_first=False)
+        for score in case.classification.intents
+    ):
         return None
     if case.classification.actions.none < sure:
         return None
@@ -352,7 +358,8 @@ def _row_doubts(score: IntentScore, case: Case, playbook: Playbook) -> list[Reas
     doubts = []
     if row.action is PolicyAction.DRAFT:
         doubts.append(Reason(f"row:{score.intent}", f"{score.intent} is only drafted, a person sends it"))
-    if score.confidence < (needed := playbook.min_confidence(score.intent)):
+    is_first = score == case.classification.primary
+    if score.confidence < (needed := playbook.min_confidence(score.intent, is_first=is_first)):
         sentence = f"{score.intent} is likely at {score.confidence:.2f}, needed is {needed:.2f}"
         doubts.append(Reason(f"unsure:{score.intent}", sentence))
     if _branch(score.intent, case, playbook) is None:
@@ -397,11 +404,17 @@ def _parts(case: Case, playbook: Playbook) -> tuple[AnswerPart, ...]:
     for score in case.classification.intents:
         row = audience_row(playbook, score.intent, case.audience)
         if row is not None and row.template:
-            chosen = _branch(score.intent, case, playbook) or ""
-            named = {slot.name for slot in case.classification.slots}
-            missing = tuple(slot for slot in playbook.intents[score.intent].needed if slot not in named)
+            chosen, missing = _branch(score.intent, case, playbook) or "", _missing(score.intent, case, playbook)
             parts.append(AnswerPart(score.intent, case.audience, row.template, chosen, missing))
     return tuple(parts)
+
+
+def _missing(intent: str, case: Case, playbook: Playbook) -> tuple[str, ...]:
+    """What a partner's mail does not name and the answer asks for."""
+    if case.audience is Audience.INTERNAL:
+        return ()
+    named = {slot.name for slot in case.classification.slots}
+    return tuple(slot for slot in playbook.intents[intent].needed if slot not in named)
 
 
 def _decision(case: Case, playbook: Playbook, action: Action, reasons: tuple[Reason, ...]) -> Decision:
