@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 from tests.core.labelled import judged
 
-from mailflow import console
+from mailflow import console, policy_views
 from mailflow.adapters.spacy_training import TrainingReport
 from mailflow.core.certify import Trial, certify
 from mailflow.core.classification import Action
@@ -193,14 +193,14 @@ def test_every_action_has_a_verb_and_a_colour() -> None:
 
 
 def test_the_guards_are_shown_in_their_order() -> None:
-    text = shown(console.guards_view(GUARDS + SEND_GUARDS))
+    text = shown(policy_views.guards_view(GUARDS + SEND_GUARDS))
     places = [text.index(f"\n{guard.name} ") for guard in GUARDS + SEND_GUARDS]
     assert places == sorted(places)
 
 
 def test_the_policy_has_a_line_a_row() -> None:
     rows = [("nfr_request", "external", "send", "draft", "nfr_request.external", "confidence < 0.50")]
-    assert shown(console.policy_view(rows)).splitlines()[1].split()[:5] == list(rows[0][:5])
+    assert shown(policy_views.policy_view(rows)).splitlines()[1].split()[:5] == list(rows[0][:5])
 
 
 def test_wrong_answers_are_listed_by_name() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailflow.adapters import assets
+from mailflow.adapters.canned import CannedRenderer, canned_problems, load_canned
 from mailflow.adapters.certificates import FILE as CERTIFICATE
 from mailflow.adapters.certificates import load_certificate, read_certificate
 from mailflow.adapters.mail_files import is_maildir
@@ -303,6 +304,9 @@ def check_assets(settings: Settings) -> list[Problem]:
     )
     if classifier.meta["data_sha256"] != read.sha256:
         problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
+    replies = load_canned(found.classifiers)
+    written = CannedRenderer(found.templates, links, assets.english_words(playbook), replies)
+    problems += canned_problems(replies, playbook, links, found.templates, written)
     problems += [
         Problem(str(found.model / CERTIFICATE), sentence)
         for sentence in certificate_problems(

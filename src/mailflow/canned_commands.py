@@ -1,6 +1,6 @@
 """The commands for canned replies: what there is, and one of them filled in."""
 
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 
 import typer
@@ -68,13 +68,19 @@ def _pairs(values: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _table(replies: dict[str, Canned]) -> Table:
-    table = console._table("name", "for", "what", "to fill in", "intents")
+MANY = 10
+"""So many intents are as good as all."""
+
+
+def _table(replies: Mapping[str, Canned]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in ("name", "for", "what", "to fill in", "intents"):
+        table.add_column(column, overflow="fold")
     for name, one in replies.items():
-        several = one.intents if len(one.intents) < MANY else ("any",)
-        table.add_row(name, one.audience.value, one.title, ", ".join(one.fields), ", ".join(several))
+        table.add_row(*map(console.plain, _row(name, one)))
     return table
 
 
-MANY = 10
-"""So many intents are as good as all."""
+def _row(name: str, one: Canned) -> Iterator[str]:
+    yield from (name, one.audience.value, one.title, ", ".join(one.fields))
+    yield ", ".join(one.intents) if len(one.intents) < MANY else "any"

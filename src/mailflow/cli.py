@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import BaseModel
 
-from mailflow import bootstrap, console, learning, settings, store_commands
+from mailflow import bootstrap, canned_commands, console, learning, policy_commands, settings, store_commands
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
 from mailflow.core.octets import Octets
@@ -26,9 +26,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-policy_app = typer.Typer(help="What is answered automatically.", no_args_is_help=True)
-app.add_typer(policy_app, name="policy")
-for name, group in store_commands.GROUPS.items():
+app.add_typer(policy_commands.policy_app, name="policy")
+for name, group in (store_commands.GROUPS | canned_commands.GROUPS).items():
     app.add_typer(group, name=name)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON line a mail (docs/machine-formats.md)")]
@@ -158,6 +157,9 @@ def _show(what: Any, as_json: bool) -> None:
         out.print(what)
 
 
+app.command("answer")(policy_commands.answer)
+
+
 # ---------------------------------------------------------------------- the desk's knowledge
 
 
@@ -171,15 +173,6 @@ def check(config: ConfigOption = None) -> None:
         if problems:
             fail(f"{len(problems)} problems")
         out.print("check: playbook, templates, links, examples and model agree")
-
-
-@policy_app.command("show")
-def policy_show(config: ConfigOption = None) -> None:
-    """Every guard and every row on one screen."""
-    with explained():
-        guards, rows = bootstrap.policy_tables(settings.read_settings(config))
-        out.print(console.guards_view(guards))
-        out.print(console.policy_view(rows))
 
 
 @app.command()

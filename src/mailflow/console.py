@@ -20,7 +20,6 @@ from mailflow.core.binomial import Interval
 from mailflow.core.certify import Certificate
 from mailflow.core.evaluation import KINDS, Assessment, Evaluation, changes, differences, figures, verdicts
 from mailflow.core.partner import Partner
-from mailflow.core.policy import Guard
 from mailflow.core.storage import (
     DecidedMail,
     Mute,
@@ -57,7 +56,7 @@ def intents_text(intents: Iterable[tuple[str, float]]) -> str:
 
 
 def classified_card(line: ClassifiedLine) -> RenderableType:
-    grid = _grid(
+    grid = new_grid(
         ("sender", f"{line.role}, {line.trust}"),
         ("intents", intents_text((one.intent, one.confidence) for one in line.intents)),
         ("answers", ", ".join(line.template) or "-"),
@@ -75,7 +74,7 @@ def classified_card(line: ClassifiedLine) -> RenderableType:
 
 
 def parsed_card(line: ParsedLine) -> RenderableType:
-    grid = _grid(
+    grid = new_grid(
         ("from", line.from_addr),
         ("subject", line.subject),
         ("date", line.date.isoformat() if line.date else "-"),
@@ -91,7 +90,7 @@ def parsed_card(line: ParsedLine) -> RenderableType:
 
 
 def threads_table(threads: Sequence[ThreadSummary]) -> Table:
-    table = _table("id", "updated", "status", "queue", "requester", "subject")
+    table = new_table("id", "updated", "status", "queue", "requester", "subject")
     for one in threads:
         table.add_row(
             str(one.id),
@@ -108,7 +107,7 @@ def thread_story(story: ThreadStory) -> RenderableType:
     parts: list[RenderableType] = []
     for message in story.messages:
         arrow = "\u2190" if message.direction == "in" else "\u2192"
-        grid = _grid(
+        grid = new_grid(
             ("message-id", message.message_id),
             *([("intents", intents_text(message.intents))] if message.action else []),
             *([("decision", VERBS[message.action])] if message.action else []),
@@ -116,7 +115,7 @@ def thread_story(story: ThreadStory) -> RenderableType:
         )
         title = plain(f"{arrow} {instant(message.stored_at)}  {message.from_addr}  {short(message.subject, 60)}")
         parts.append(Panel(Group(grid, Text(), plain(message.text)), title=title, title_align="left"))
-    lines = _table("when", "who", "what", "")
+    lines = new_table("when", "who", "what", "")
     for line in story.lines:
         lines.add_row(instant(line.at), line.actor, line.kind, plain(line.sentence))
     head = plain(f"Thread {story.summary.id}: {story.summary.subject} ({story.summary.status})", "bold")
@@ -124,7 +123,7 @@ def thread_story(story: ThreadStory) -> RenderableType:
 
 
 def outbox_table(entries: Sequence[OutboxView]) -> Table:
-    table = _table("id", "thread", "state", "tries", "queued", "finished", "recipient", "subject", "error")
+    table = new_table("id", "thread", "state", "tries", "queued", "finished", "recipient", "subject", "error")
     for one in entries:
         table.add_row(
             str(one.id),
@@ -141,14 +140,14 @@ def outbox_table(entries: Sequence[OutboxView]) -> Table:
 
 
 def mutes_table(mutes: Sequence[Mute]) -> Table:
-    table = _table("address", "since", "until", "why")
+    table = new_table("address", "since", "until", "why")
     for one in mutes:
         table.add_row(plain(one.address), instant(one.since), instant(one.until), plain(one.reason))
     return table
 
 
 def partners_table(partners: Sequence[Partner]) -> Table:
-    table = _table("company", "kind", "tier", "region", "orders from", "domains")
+    table = new_table("company", "kind", "tier", "region", "orders from", "domains")
     for one in partners:
         route = one.distributor or one.route.value
         table.add_row(*map(plain, (one.company, one.kind, one.tier, one.region, route, ", ".join(one.domains))))
@@ -156,7 +155,7 @@ def partners_table(partners: Sequence[Partner]) -> Table:
 
 
 def quarantine_table(mails: Sequence[QuarantineView]) -> Table:
-    table = _table("id", "received", "mailbox", "uid", "size", "tries", "why")
+    table = new_table("id", "received", "mailbox", "uid", "size", "tries", "why")
     for one in mails:
         table.add_row(
             str(one.inbound_id),
@@ -173,16 +172,16 @@ def quarantine_table(mails: Sequence[QuarantineView]) -> Table:
 def evaluation_view(assessment: Assessment) -> RenderableType:
     """Figures with their intervals, the answers that were wrong, and how another model differs."""
     ours, theirs = assessment.ours, assessment.theirs
-    table = _table("", "", "95 %", "count", "")
+    table = new_table("", "", "95 %", "count", "")
     for figure in figures(ours.judged, assessment.draws):
         count = f"{figure.top} of {figure.bottom}"
         table.add_row(figure.name, _share(figure.value), _interval(figure.interval), count, figure.of)
-    counted = _grid(*((verdict.value, str(count)) for verdict, count in verdicts(ours.judged).items() if count))
+    counted = new_grid(*((verdict.value, str(count)) for verdict, count in verdicts(ours.judged).items() if count))
     notes = [plain(note, "yellow") for note in (_calibration_note(assessment),) if note]
     parts: list[RenderableType] = [_evaluated(ours), Text(), table, Text(), counted, *notes]
     wrong = [one for one in ours.judged if one.verdict.is_wrong_answer]
     if wrong:
-        listed = _table("wrongly answered", "wanted", "answered", "P(reply)", "subject")
+        listed = new_table("wrongly answered", "wanted", "answered", "P(reply)", "subject")
         for one in wrong:
             wanted = f"{one.label.action}: {', '.join(one.label.intents)}"
             reply = f"{one.classification.actions.reply:.2f}"
@@ -194,7 +193,7 @@ def evaluation_view(assessment: Assessment) -> RenderableType:
 
 def _evaluated(ours: Evaluation) -> RenderableType:
     certificate = ours.certificate.sentence if ours.certificate else "none"
-    return _grid(("model", ours.model_version), ("mails", str(len(ours.judged))), ("certificate", certificate))
+    return new_grid(("model", ours.model_version), ("mails", str(len(ours.judged))), ("certificate", certificate))
 
 
 def _calibration_note(assessment: Assessment) -> str:
@@ -205,21 +204,21 @@ def _calibration_note(assessment: Assessment) -> str:
 
 def _comparison(assessment: Assessment, theirs: Evaluation) -> RenderableType:
     ours = assessment.ours
-    table = _table("", f"model {ours.model_version}", f"model {theirs.model_version}", "difference", "95 %", "")
+    table = new_table("", f"model {ours.model_version}", f"model {theirs.model_version}", "difference", "95 %", "")
     for one in differences(ours.judged, theirs.judged, assessment.draws):
         proved = "proved" if one.is_proved else ""
         values = map(_share, (one.ours, one.theirs, one.value))
         table.add_row(one.name, *values, _interval(one.interval), proved)
     changed = changes(ours.judged, theirs.judged)
     kinds = [(kind, str(sum(one.kind == kind for one in changed))) for kind in KINDS]
-    return Group(table, Text(), _grid(("decisions that differ", str(len(changed))), *kinds))
+    return Group(table, Text(), new_grid(("decisions that differ", str(len(changed))), *kinds))
 
 
 def certificate_view(certificate: Certificate | None) -> RenderableType:
     if certificate is None:
         return plain("no certificate: classifiers/holdout holds no mails (docs/evaluating.md)", "yellow")
     shown = ", ".join(f"{intent} from {threshold:.2f}" for intent, threshold in certificate.per_intent.items())
-    return _grid(
+    return new_grid(
         ("certificate", certificate.sentence),
         ("by itself", shown or "no intent"),
         ("refused", f"{len(certificate.refused)} intents: too few held-out mails, or too many of them wrong"),
@@ -235,27 +234,13 @@ def _interval(interval: Interval) -> str:
 
 
 def training_view(report: TrainingReport) -> RenderableType:
-    return _grid(
+    return new_grid(
         ("model", report.version),
         ("mails", f"{report.mails} by {len(report.authors)} authors"),
         ("primary right", f"{report.primary_accuracy:.1%} of mails by unseen authors"),
         ("intent micro-F1", f"{report.intent_micro_f1:.3f}"),
         ("action right", f"{report.action_accuracy:.1%}"),
     )
-
-
-def policy_view(rows: Sequence[tuple[str, str, str, str, str, str]]) -> Table:
-    table = _table("intent", "reader", "action", "rollout", "template", "held if")
-    for row in rows:
-        table.add_row(*row)
-    return table
-
-
-def guards_view(guards: Sequence[Guard]) -> Table:
-    table = _table("guard", "outcome", "why")
-    for guard in guards:
-        table.add_row(guard.name, guard.outcome.value, guard.why)
-    return table
 
 
 def day_table(mails: Sequence[DecidedMail], waited: dict[str, float]) -> Table:
@@ -278,14 +263,14 @@ def day_table(mails: Sequence[DecidedMail], waited: dict[str, float]) -> Table:
     return table
 
 
-def _table(*columns: str) -> Table:
+def new_table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _grid(*rows: tuple[str, str]) -> Table:
+def new_grid(*rows: tuple[str, str]) -> Table:
     grid = Table.grid(padding=(0, 2))
     for name, value in rows:
         grid.add_row(Text(name, style="dim"), plain(value))

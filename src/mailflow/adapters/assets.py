@@ -44,9 +44,9 @@ def load_playbook(root: Path) -> Playbook:
     if not files:
         raise AssetError(f"{folder}: no intent is here; the folder must hold one YAML file an intent")
     return Playbook(
-        defaults=_validated(TypeAdapter(Defaults), defaults_file),
+        defaults=validated(TypeAdapter(Defaults), defaults_file),
         intents={path.stem: _load_intent(path) for path in files},
-        slots=_validated(TypeAdapter(dict[str, SlotRule]), root / "slots.yaml"),
+        slots=validated(TypeAdapter(dict[str, SlotRule]), root / "slots.yaml"),
         version=version_of(
             {path.name: _read(path) for path in (defaults_file, *files, root / "links.yaml", root / "slots.yaml")}
         ),
@@ -55,12 +55,12 @@ def load_playbook(root: Path) -> Playbook:
 
 def load_links(root: Path) -> dict[str, Link]:
     """The entries of `root`/links.yaml by name. Raises AssetError."""
-    return _validated(TypeAdapter(dict[str, Link]), root / "links.yaml")
+    return validated(TypeAdapter(dict[str, Link]), root / "links.yaml")
 
 
 def load_templates(root: Path) -> dict[str, str]:
     """File name -> source of each template in `root`, partials too. Raises AssetError."""
-    sources = {path.name: _decoded(path) for path in sorted(root.glob("*" + TEMPLATE_SUFFIX))}
+    sources = {path.name: decoded(path) for path in sorted(root.glob("*" + TEMPLATE_SUFFIX))}
     if ANSWER_TEMPLATE not in sources:
         raise AssetError(f"{root / ANSWER_TEMPLATE}: is missing; every answer is put together by it")
     return sources
@@ -68,7 +68,7 @@ def load_templates(root: Path) -> dict[str, str]:
 
 def load_words(folder: Path) -> Words:
     """What stands beside the templates of one language. Raises AssetError."""
-    return _validated(TypeAdapter(Words), folder / "_words.yaml")
+    return validated(TypeAdapter(Words), folder / "_words.yaml")
 
 
 def english_words(playbook: Playbook) -> Words:
@@ -81,7 +81,7 @@ def english_words(playbook: Playbook) -> Words:
 
 
 def _load_intent(path: Path) -> Intent:
-    intent = _validated(TypeAdapter(Intent), path)
+    intent = validated(TypeAdapter(Intent), path)
     if intent.intent != path.stem:
         raise AssetError(
             f"{path}: intent is `{intent.intent}`, but a file is named after its intent; rename one of them"
@@ -89,7 +89,7 @@ def _load_intent(path: Path) -> Intent:
     return intent
 
 
-def _validated(adapter: TypeAdapter[_T], path: Path) -> _T:
+def validated(adapter: TypeAdapter[_T], path: Path) -> _T:
     try:
         return adapter.validate_python(_read_yaml(path))
     except ValidationError as error:
@@ -127,12 +127,12 @@ class _NoDuplicates(yaml.SafeLoader):
 
 def _read_yaml(path: Path) -> object:
     try:
-        return yaml.load(_decoded(path), Loader=_NoDuplicates)  # noqa: S506  (a SafeLoader)
+        return yaml.load(decoded(path), Loader=_NoDuplicates)  # noqa: S506  (a SafeLoader)
     except yaml.YAMLError as error:
         raise AssetError(f"{path}: is not valid YAML: {' '.join(str(error).split())}; mend it") from error
 
 
-def _decoded(path: Path) -> str:
+def decoded(path: Path) -> str:
     try:
         return _read(path).decode("utf-8")
     except UnicodeDecodeError as error:

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 from pydantic import TypeAdapter
 
-from mailflow.adapters.assets import Words, _decoded, _validated, load_templates
-from mailflow.adapters.renderer import ENGLISH, TemplateRenderer, _Section
+from mailflow.adapters.assets import Words, decoded, validated, load_templates
+from mailflow.adapters.renderer import ENGLISH, TemplateRenderer, Section
 from mailflow.core.canned import FOLDER, Canned, check_canned, chosen, filled_in, sample_fields, template_of
 from mailflow.core.check import TEMPLATE_SUFFIX, Link, Problem
 from mailflow.core.playbook import Playbook
@@ -17,13 +17,13 @@ from mailflow.core.ports import AnswerPart, Closing, Letter, RenderedAnswer
 
 def load_canned(root: Path) -> dict[str, Canned]:
     """The entries of `root`/canned.yaml by name, in their order. Raises AssetError."""
-    return _validated(TypeAdapter(dict[str, Canned]), root / "canned.yaml")
+    return validated(TypeAdapter(dict[str, Canned]), root / "canned.yaml")
 
 
 def load_canned_templates(root: Path) -> dict[str, str]:
     """Name -> source of each template in `root`/canned. Raises AssetError."""
     return {
-        path.name.removesuffix(TEMPLATE_SUFFIX): _decoded(path)
+        path.name.removesuffix(TEMPLATE_SUFFIX): decoded(path)
         for path in sorted((root / FOLDER).glob("*" + TEMPLATE_SUFFIX))
     }
 
@@ -68,11 +68,11 @@ class CannedRenderer(TemplateRenderer):
         )
         return self.render(Letter((part,), greeting_name, canned.title, closing=Closing.PERSON))
 
-    def _section(self, part: AnswerPart, language: str) -> _Section:
+    def _section(self, part: AnswerPart, language: str) -> Section:
         if not isinstance(part, _Reply):
             return super()._section(part, language)
         name = f"{language}/{part.template}{TEMPLATE_SUFFIX}"
-        return _Section(part.title, self._rendered(name, fields=part.fields))
+        return Section(part.title, self._rendered(name, fields=part.fields))
 
 
 def canned_problems(

@@ -93,7 +93,7 @@ _PAGE = """\
 
 
 @dataclass(frozen=True, slots=True)
-class _Section:
+class Section:
     title: str
     body: Markdown
 
@@ -154,12 +154,12 @@ class TemplateRenderer:
         """The reader's, if every part is there in it: no answer mixes two."""
         return letter.language if all(self.speaks(part, letter.language) for part in letter.parts) else ENGLISH
 
-    def _section(self, part: AnswerPart, language: str) -> _Section:
+    def _section(self, part: AnswerPart, language: str) -> Section:
         words = self._words[language]
         missing = [_named(words.slots, slot, "slot") for slot in part.missing]
         name = f"{language}/{part.template}{TEMPLATE_SUFFIX}"
         body = self._rendered(name, branch=part.branch, missing=missing)
-        return _Section(_named(words.titles, part.intent, "intent"), body)
+        return Section(_named(words.titles, part.intent, "intent"), body)
 
     def _compiled(self, language: str, sources: Mapping[str, str], links: Mapping[str, Link]) -> dict[str, Template]:
         own = {name.partition("/")[2]: source for name, source in sources.items() if name.startswith(language + "/")}

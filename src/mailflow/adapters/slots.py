@@ -4,6 +4,7 @@ Rule: patterns are the desk's, not the model's: they are added to the pipeline w
 Rule: nothing here decides anything. A slot is shown to the specialist; a missing one is asked for.
 """
 
+import re
 from collections.abc import Mapping
 
 from spacy.language import Language
@@ -34,14 +35,22 @@ def add_slots(nlp: Language, rules: Mapping[str, SlotRule]) -> None:
         try:
             with nlp.select_pipes(enable=PIPE):  # it sends phrases through the whole pipeline, which wants mails
                 ruler.add_patterns(patterns)  # type: ignore[attr-defined]
-        except ValueError as error:
+        except (ValueError, re.error) as error:
             raise AssetError(
                 f"classifiers/slots.yaml: {name}: spaCy refuses a pattern ({' '.join(str(error).split())}); mend it"
             ) from error
 
 
 def slots_of(doc: Doc) -> tuple[Slot, ...]:
-    """Each once, in the order of the text; where two overlap, the longer."""
+    """Each once, in the order of the text; where two of one name overlap, the longer."""
     spans = doc.spans.get(PIPE, ())
-    found = (Slot(span.label_, " ".join(span.text.split())) for span in filter_spans(spans))
+    longest = [
+        span
+        for name in dict.fromkeys(span.label_ for span in spans)
+        for span in filter_spans(span for span in spans if span.label_ == name)
+    ]
+    found = (
+        Slot(span.label_, " ".join(span.text.split()).strip(" ,;:."))
+        for span in sorted(longest, key=lambda span: (span.start, span.end))
+    )
     return tuple(dict.fromkeys(slot for slot in found if len(slot.text) <= LONGEST))

@@ -14,10 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mailflow.core.check import (
-    _INCLUDED,
-    _JINJA_TAG,
-    _LITERAL_ADDRESS,
-    _USED_LINK,
+    INCLUDED,
+    JINJA_TAG,
+    LITERAL_ADDRESS,
+    USED_LINK,
     TEMPLATE_SUFFIX,
     Link,
     Problem,
@@ -121,9 +121,7 @@ def _file(name: str) -> str:
     return f"templates/{template_of(name)}"
 
 
-def _check_entry(
-    name: str, canned: Canned, intents: frozenset[str], templates: Mapping[str, str]
-) -> Iterator[Problem]:
+def _check_entry(name: str, canned: Canned, intents: frozenset[str], templates: Mapping[str, str]) -> Iterator[Problem]:
     if not _NAME.fullmatch(name):
         yield Problem(LIST, f"`{name}` is no name; use small letters, digits and _")
     for intent in canned.intents:
@@ -142,10 +140,10 @@ def _check_template(
         yield Problem(file, f"uses fields.{field}, which {LIST} does not declare; {_choice(field, canned.fields)}")
     for field in sorted(set(canned.fields) - used):
         yield Problem(LIST, f"{name}.fields.{field} is not used by {file}; use it or remove it")
-    for found in sorted({match.group() for match in _LITERAL_ADDRESS.finditer(source)}):
+    for found in sorted({match.group() for match in LITERAL_ADDRESS.finditer(source)}):
         yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
-    whole = "\n".join([source, *(partials.get(partial, "") for partial in _INCLUDED.findall(source))])
-    for link in sorted(set(_USED_LINK.findall(whole))):
+    whole = "\n".join([source, *(partials.get(partial, "") for partial in INCLUDED.findall(source))])
+    for link in sorted(set(USED_LINK.findall(whole))):
         if link not in links:
             yield Problem(file, f"uses links.{link}, which is not in links.yaml; {_choice(link, links)}")
         elif not links[link].may_reach(canned.audience):
@@ -160,5 +158,5 @@ def _check_rendered(name: str, canned: Canned, source: str, render: Callable[[st
     except AssetError as error:
         yield Problem(file, f"does not render: {error}")
         text = ""
-    for words, what in unfit_words(_JINJA_TAG.sub("", source) + "\n" + text, canned.audience):
+    for words, what in unfit_words(JINJA_TAG.sub("", source) + "\n" + text, canned.audience):
         yield Problem(file, f"says `{words}`: {what} must not stand in an {canned.audience} reply; reword it")

@@ -80,10 +80,10 @@ UNFIT_FOR_ANYONE: dict[str, re.Pattern[str]] = {
     ),
 }
 
-_LITERAL_ADDRESS = re.compile(r"https?:|mailto:|www\.|\b[\w-]+(\.[\w-]+)*\.(com|io|org|net)\b|@ ?\w+|#[a-z]+-\w+", re.I)
-_USED_LINK = re.compile(r"\blinks\.(\w+)")
-_JINJA_TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.S)
-_INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
+LITERAL_ADDRESS = re.compile(r"https?:|mailto:|www\.|\b[\w-]+(\.[\w-]+)*\.(com|io|org|net)\b|@ ?\w+|#[a-z]+-\w+", re.I)
+USED_LINK = re.compile(r"\blinks\.(\w+)")
+JINJA_TAG = re.compile(r"\{[{%#].*?[}%#]\}", re.S)
+INCLUDED = re.compile(r"""include\s+["']([^"']+)["']""")
 
 
 def check(
@@ -191,7 +191,7 @@ def _check_row(
 
 
 def _check_links(links: Mapping[str, Link], templates: Mapping[str, str]) -> Iterator[Problem]:
-    used = {name for source in templates.values() for name in _USED_LINK.findall(source)}
+    used = {name for source in templates.values() for name in USED_LINK.findall(source)}
     for name in links:
         if name not in used:
             yield Problem("classifiers/links.yaml", f"`{name}` is used by no template; remove it or use it")
@@ -199,12 +199,12 @@ def _check_links(links: Mapping[str, Link], templates: Mapping[str, str]) -> Ite
 
 def _check_templates(playbook: Playbook, language: str, templates: Mapping[str, str]) -> Iterator[Problem]:
     wanted = {part.template + TEMPLATE_SUFFIX for part in answers(playbook)} | {ANSWER_TEMPLATE}
-    wanted |= {name for source in templates.values() for name in _INCLUDED.findall(source)}
+    wanted |= {name for source in templates.values() for name in INCLUDED.findall(source)}
     for name, source in templates.items():
         file = _template_file(name, language)
         if name not in wanted:
             yield Problem(file, "no intent and no other template uses this file; remove it or name it")
-        for found in sorted({match.group() for match in _LITERAL_ADDRESS.finditer(source)}):
+        for found in sorted({match.group() for match in LITERAL_ADDRESS.finditer(source)}):
             yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
     if ANSWER_TEMPLATE not in templates:
         yield Problem(_template_file(ANSWER_TEMPLATE, language), "is missing; every answer is put together by it")
@@ -226,7 +226,7 @@ def _check_answers(
         sources = _with_includes(name, templates)
         is_first = name not in seen
         seen.add(name)
-        for link in sorted({link for source in sources for link in _USED_LINK.findall(source)}):
+        for link in sorted({link for source in sources for link in USED_LINK.findall(source)}):
             if is_first and link in links and not links[link].may_reach(part.audience):
                 yield Problem(file, f"uses links.{link}, which is for {links[link].audience} readers only; remove it")
         try:
@@ -234,7 +234,7 @@ def _check_answers(
         except AssetError as error:
             yield Problem(file, f"does not render: {error}")
             continue
-        words = [_JINJA_TAG.sub("", source) for source in sources] if is_first else []
+        words = [JINJA_TAG.sub("", source) for source in sources] if is_first else []
         title = playbook.intents[part.intent].title
         yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]))
 
@@ -244,8 +244,8 @@ def _check_translation(language: str, templates: Mapping[str, str], english: Map
     if language == ENGLISH:
         return
     for name, source in templates.items():
-        file, own = _template_file(name, language), set(_USED_LINK.findall(source))
-        wanted = set(_USED_LINK.findall(english.get(name, "")))
+        file, own = _template_file(name, language), set(USED_LINK.findall(source))
+        wanted = set(USED_LINK.findall(english.get(name, "")))
         for link in sorted(wanted - own):
             yield Problem(file, f"does not use links.{link}, which {_template_file(name)} uses; translate the whole")
         for link in sorted(own - wanted):
@@ -260,7 +260,7 @@ def _with_includes(name: str, templates: Mapping[str, str]) -> list[str]:
         current = waiting.pop()
         if current in templates and current not in seen:
             seen[current] = templates[current]
-            waiting.extend(_INCLUDED.findall(templates[current]))
+            waiting.extend(INCLUDED.findall(templates[current]))
     return list(seen.values())
 
 

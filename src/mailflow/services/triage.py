@@ -1,18 +1,26 @@
-"""What mailflow would do with a mail that just arrived, without store and without sending: `mailflow classify`.
+"""What mailflow would do with a mail that just arrived, without store and without sending.
+
+    mailflow classify        -> triage:  the decision
+    mailflow policy explain  -> explain: the decision as a receipt
+    mailflow answer          -> preview: the answer, or the draft a specialist would find
 
 Rule: the decision is the one of a desk that is live. What holds answers back for now (kill switch, rollout, quiet
 hours) is told beside it. Why: who asks here wants to know what the desk understands, above all before it goes live.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mailflow.core.classification import Classification
+from mailflow.core.classification import Action, Classification
+from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.octets import Octets
-from mailflow.core.partner import NO_PARTNERS
-from mailflow.core.playbook import Playbook
-from mailflow.core.policy import Case, Decision, History, decide
-from mailflow.core.ports import Classifier, Clock
+from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
+from mailflow.core.playbook import Audience, Playbook
+from mailflow.core.policy import Case, Decision, History, decide, reply_address
+from mailflow.core.ports import Classifier, Clock, Closing, Letter, RenderedAnswer, Renderer
+from mailflow.core.receipt import COLLEAGUE, STRANGER, Receipt, receipt
+from mailflow.core.reply import ReplyHeaders, compose
 from mailflow.core.storage import Read, Understood
+from mailflow.reading import thread
 from mailflow.reading.understand import classifier_input
 
 
@@ -25,6 +33,17 @@ class Triaged:
     """Why an answer would not go out by itself now, though it is right; '' where it would."""
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would be written to the sender."""
+
+    decision: Decision
+    answer: RenderedAnswer | None
+    """None where no part of the mail has a path."""
+    message: OutboundMessage | None
+    """The answer as it would be sent; None without one, or where nobody can be answered."""
+
+
 class Triage:
     def __init__(
         self,
@@ -34,28 +53,80 @@ class Triage:
         playbook: Playbook,
         desk_addresses: frozenset[str],
         clock: Clock,
+        partners: PartnerDirectory = NO_PARTNERS,
     ) -> None:
         self._read, self._classifier, self._playbook = read, classifier, playbook
-        self._desk_addresses, self._clock = desk_addresses, clock
+        self._desk_addresses, self._clock, self._partners = desk_addresses, clock, partners
 
     def triage(self, content: Octets) -> Triaged:
         """Read, classify and decide one mail, as if nothing were known of its sender and it were new now.
 
         Raises PoisonMail for a mail that cannot be read in time.
         """
-        understood = self._read(content, None, NO_PARTNERS)
-        classification = self._classifier.classify([classifier_input(understood)])[0]
+        understood, case = self._case(content)
+        decision = decide(case, self._playbook.as_if_live())
+        now = decide(case, self._playbook)
+        withheld = now.reasons[0].sentence if now.action is not decision.action else ""
+        return Triaged(understood, case.classification, decision, withheld)
+
+    def explain(self, content: Octets) -> Receipt:
+        """The decision that is made now, rollout included, with everything that was asked. Raises PoisonMail."""
+        return receipt(self._case(content)[1], self._playbook)
+
+    def preview(
+        self,
+        content: Octets,
+        renderer: Renderer,
+        *,
+        desk_name: str,
+        audience: Audience | None = None,
+        language: str | None = None,
+    ) -> Preview:
+        """`audience`, `language`: in place of what the mail proves and is written in. Raises PoisonMail, AssetError."""
+        _, case = self._case(content)
+        if audience is not None and audience is not case.audience:
+            case = replace(case, sender=COLLEAGUE if audience is Audience.INTERNAL else STRANGER)
+        decision = decide(case, self._playbook.as_if_live())
+        parts = decision.answers or decision.draft
+        if not parts:
+            return Preview(decision, None, None)
+        letter = Letter(
+            parts,
+            case.message.from_.display_name if case.message.from_ else "",
+            case.message.subject,
+            case.message.language if language is None else language,
+            Closing.AUTOMATIC if decision.action is Action.REPLY else Closing.PERSON,
+        )
+        answer, recipient = renderer.render(letter), reply_address(case.message)
+        return Preview(decision, answer, self._composed(case, answer, recipient, desk_name) if recipient else None)
+
+    def _composed(self, case: Case, answer: RenderedAnswer, recipient: Address, desk_name: str) -> OutboundMessage:
+        address = min(self._desk_addresses)
+        return compose(
+            ReplyHeaders(
+                message_id=f"preview@{address.rpartition('@')[2]}",
+                desk_name=desk_name,
+                desk_address=address,
+                reverse_path=address,
+                recipient=recipient.addr_spec,
+                subject=case.message.subject,
+                in_reply_to=case.message.message_id,
+                references=thread.references_for_reply(case.message),
+                date=self._clock.now(),
+            ),
+            answer,
+        )
+
+    def _case(self, content: Octets) -> tuple[Understood, Case]:
+        understood = self._read(content, None, self._partners)
         case = Case(
             message=understood.message,
             origin=understood.origin,
             sender=understood.sender,
-            classification=classification,
+            classification=self._classifier.classify([classifier_input(understood)])[0],
             facts=understood.facts,
             history=History(),
             now=understood.message.date or self._clock.now(),
             desk_addresses=self._desk_addresses,
         )
-        decision = decide(case, self._playbook.as_if_live())
-        now = decide(case, self._playbook)
-        withheld = now.reasons[0].sentence if now.action is not decision.action else ""
-        return Triaged(understood, classification, decision, withheld)
+        return understood, case
