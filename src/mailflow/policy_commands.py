@@ -30,8 +30,8 @@ def policy_show(config: ConfigOption = None) -> None:
 def policy_explain(path: MailArgument, config: ConfigOption = None) -> None:
     """The whole decision about a mail as a receipt: what was asked, what decided, what would have changed it."""
     with explained():
-        mail = _first(path)
-        triage = bootstrap.build_triage(settings.read_settings(config))
+        read, mail = settings.read_settings(config), _first(path)
+        triage = bootstrap.build_triage(read)
         out.print(policy_views.receipt_view(mail.name, triage.explain(mail.content)))
 
 
@@ -45,7 +45,7 @@ def answer(
 ) -> None:
     """The answer to a mail, or the draft that a specialist would find. Nothing is sent."""
     with explained():
-        mail, read = _first(path), settings.read_settings(config)
+        read, mail = settings.read_settings(config), _first(path)
         found = bootstrap.find_assets(read)
         triage, playbook = bootstrap.build_triage(read), bootstrap.read_playbook(read)
         preview = triage.preview(

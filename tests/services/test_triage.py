@@ -1,6 +1,7 @@
 """`mailflow classify`: the same reading, model and policy as the worker, without memory and without sending."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from tests.services.office import PLAYBOOK, WORDS, by_words, question, reader_of
@@ -8,10 +9,11 @@ from tests.services.office import PLAYBOOK, WORDS, by_words, question, reader_of
 from mailflow.core.classification import Action, Classification, ClassifierInput
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
+from mailflow.core.ports import Closing, Letter, RenderedAnswer
 from mailflow.core.storage import Read, Understood
 from mailflow.errors import PoisonMail
-from mailflow.services.triage import Triage
-from mailflow.testing import DESK, FixedClassifier, FrozenClock
+from mailflow.services.triage import Preview, Triage
+from mailflow.testing import DESK, FixedClassifier, FrozenClock, PlainRenderer
 
 
 def triage(read: Read | None = None, of: Callable[[ClassifierInput], Classification] = by_words) -> Triage:
@@ -74,3 +76,52 @@ def test_a_mail_that_cannot_be_read_is_said_to_be_so() -> None:
 
     with pytest.raises(PoisonMail):
         triage(read).triage(question())
+
+
+# --- explain and preview ----------------------------------------------------------------------------------------------
+
+
+def test_a_receipt_is_of_the_decision_that_is_made_now() -> None:
+    found = triage().explain(question())
+    assert found.decision.action is Action.REPLY
+    assert found.rows[0].intent == "nfr_request"
+
+
+def previewed(content: bytes, **choices: Any) -> Preview:
+    return triage().preview(content, PlainRenderer(), desk_name="Help desk", **choices)
+
+
+def test_a_preview_is_the_answer_as_it_would_be_sent() -> None:
+    found = previewed(question())
+    assert found.answer is not None and found.message is not None
+    assert found.answer.text == "[nfr_request.external]"
+    assert found.message.envelope.forward_path == "ann@partner1.example"
+    assert found.message.subject == "Re: A question"
+    assert b"In-Reply-To: <q1@partner.example>" in found.message.content
+
+
+def test_of_a_held_mail_it_is_the_draft() -> None:
+    found = previewed(question(body="Please send a quote."))
+    assert found.decision.action is Action.REVIEW
+    assert found.answer is not None and found.answer.text == "[quoting.external]"
+
+
+def test_a_mail_without_a_path_has_no_preview() -> None:
+    found = previewed(question(body="Many thanks."))
+    assert (found.answer, found.message) == (None, None)
+
+
+def test_the_letter_says_who_reads_it_and_in_which_language() -> None:
+    letters: list[Letter] = []
+
+    class Listening(PlainRenderer):
+        def render(self, letter: Letter) -> RenderedAnswer:
+            letters.append(letter)
+            return super().render(letter)
+
+    one = triage()
+    one.preview(question(), Listening(), desk_name="Help desk", language="de")
+    one.preview(question(body="Please send a quote."), Listening(), desk_name="Help desk")
+    assert [letter.language for letter in letters] == ["de", ""], "too short to tell"
+    assert [letter.closing for letter in letters] == [Closing.AUTOMATIC, Closing.PERSON]
+    assert letters[0].greeting_name == "Ann Example"

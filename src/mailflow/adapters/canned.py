@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 from pydantic import TypeAdapter
 
-from mailflow.adapters.assets import Words, decoded, validated, load_templates
-from mailflow.adapters.renderer import ENGLISH, TemplateRenderer, Section
+from mailflow.adapters.assets import Words, decoded, load_templates, validated
+from mailflow.adapters.renderer import ENGLISH, Section, TemplateRenderer
 from mailflow.core.canned import FOLDER, Canned, check_canned, chosen, filled_in, sample_fields, template_of
 from mailflow.core.check import TEMPLATE_SUFFIX, Link, Problem
 from mailflow.core.playbook import Playbook
