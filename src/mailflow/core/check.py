@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction, RuleNumber
 from mailflow.core.ports import AnswerPart
+from mailflow.core.promises import PROMISES
 from mailflow.errors import AssetError
 
 TEMPLATE_SUFFIX = ".md.j2"
@@ -64,20 +65,6 @@ UNFIT_FOR_PARTNERS: dict[str, re.Pattern[str]] = {
 
 UNFIT_FOR_ANYONE: dict[str, re.Pattern[str]] = {
     "a mailbox that is not ours (C10)": re.compile(r"gmail\.com", re.I),
-    "a promise of eligibility or approval (D3)": re.compile(
-        r"\b(you|your company) (are|is|will be) (eligible|approved|entitled|accepted)\b"
-        r"|\b(will|shall) be (approved|granted|accepted|issued|delivered|paid)\b"
-        r"|\b(has|have|is|are) been (approved|granted|accepted)\b"
-        r"|\bwe (will|can|shall) (approve|grant|issue|pay|refund|deliver)\b"
-        r"|\b(guarantee|we promise)",
-        re.I,
-    ),
-    "an amount, a price or a discount (D3)": re.compile(
-        r"[$€£] ?\d|\b\d+ ?(%|percent\b|usd\b|eur\b)|free of charge|\bno cost\b", re.I
-    ),
-    "a time by which something happens (D3)": re.compile(
-        r"\bwithin (\d+|one|two|three|a few)\b|soon as possible", re.I
-    ),
 }
 
 LITERAL_ADDRESS = re.compile(r"https?:|mailto:|www\.|\b[\w-]+(\.[\w-]+)*\.(com|io|org|net)\b|@ ?\w+|#[a-z]+-\w+", re.I)
@@ -236,7 +223,7 @@ def _check_answers(
             continue
         words = [JINJA_TAG.sub("", source) for source in sources] if is_first else []
         title = playbook.intents[part.intent].title
-        yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]))
+        yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]), language)
 
 
 def _check_translation(language: str, templates: Mapping[str, str], english: Mapping[str, str]) -> Iterator[Problem]:
@@ -264,17 +251,20 @@ def _with_includes(name: str, templates: Mapping[str, str]) -> list[str]:
     return list(seen.values())
 
 
-def unfit_words(text: str, audience: Audience) -> Iterator[tuple[str, str]]:
-    """(words found, what they are) for each thing in `text` that this audience must not read."""
-    tables = [UNFIT_FOR_ANYONE, UNFIT_FOR_PARTNERS] if audience is Audience.EXTERNAL else [UNFIT_FOR_ANYONE]
-    for table in tables:
+def unfit_words(text: str, audience: Audience, language: str = ENGLISH) -> Iterator[tuple[str, str]]:
+    """(words found, what they are) for each thing in `text` that this audience must not read.
+
+    Promises are looked for in the words of `language` and in English, because the quoted labels are English.
+    """
+    tables = [UNFIT_FOR_ANYONE, PROMISES[ENGLISH], PROMISES.get(language, {})]
+    for table in [*tables, UNFIT_FOR_PARTNERS] if audience is Audience.EXTERNAL else tables:
         for what, pattern in table.items():
             if match := pattern.search(text):
                 yield match.group(), what
 
 
-def _check_wording(file: str, audience: Audience, text: str) -> Iterator[Problem]:
-    for words, what in unfit_words(text, audience):
+def _check_wording(file: str, audience: Audience, text: str, language: str) -> Iterator[Problem]:
+    for words, what in dict.fromkeys(unfit_words(text, audience, language)):
         yield Problem(file, f"says `{words}`: {what} must not stand in an {audience} answer; reword it")
 
 
