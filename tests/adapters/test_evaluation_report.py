@@ -196,7 +196,7 @@ def test_the_certificate_is_told_with_what_it_refuses() -> None:
 
 def test_a_refused_certificate_answers_nothing() -> None:
     told = text_of("refused")
-    assert "not shown: at most 2.0%" in told
+    assert "not shown: at most 1.5%" in told
     assert "the dot is what is in force, answering nothing" in told
 
 

@@ -97,7 +97,7 @@ def test_a_preview_is_the_answer_as_it_would_be_sent() -> None:
     assert found.answer.text == "[nfr_request.external]"
     assert found.message.envelope.forward_path == "ann@partner1.example"
     assert found.message.subject == "Re: Question 1"
-    assert b"In-Reply-To: <q1@partner1.example>" in found.message.content
+    assert b"In-Reply-To: <q1@partner.example>" in found.message.content
 
 
 def test_of_a_held_mail_it_is_the_draft() -> None:

@@ -16,7 +16,9 @@ from mailflow.core.ports import AnswerPart, Closing, Letter, RenderedAnswer
 
 
 def load_canned(root: Path) -> dict[str, Canned]:
-    """The entries of `root`/canned.yaml by name, in their order. Raises AssetError."""
+    """The entries of `root`/canned.yaml by name, in their order; none where it is not there. Raises AssetError."""
+    if not (root / "canned.yaml").exists():
+        return {}
     return validated(TypeAdapter(dict[str, Canned]), root / "canned.yaml")
 
 

@@ -23,42 +23,64 @@ _WORDS = {
     },
     "de": {
         APPROVAL: (
-            r"\b(sind|ist|wird|werden|wurde|wurden) ([\w-]+ ){0,3}"
-            r"(genehmigt|bewilligt|zugelassen|berechtigt|freigegeben|erstattet|ausgezahlt|ausgestellt|angenommen)\b"
-            r"|\bhaben ([\w-]+ ){0,2}anspruch\b"
-            r"|\bwir (genehmigen|bewilligen|erstatten|zahlen|garantieren|versprechen)\b"
-            r"|\bgarantier\w+"
+            r"\b(ist|sind|wird|werden|wurden?) (\w+ ){0,4}(berechtigt|angenommen|akzeptiert|erstattet"
+            r"|ausgezahlt|geliefert|ausgestellt|erteilt|gewährt)\b"
+            r"|\b(genehmigt|bewilligt|freigegeben|zugelassen|zugesagt|anspruchsberechtigt)\b|\banspruch auf\b"
+            r"|\bwir (\w+ ){0,5}(genehmigen|bewilligen|erteilen|gewähren|erstatten|liefern|ausstellen)\b"
+            r"|\b(garantier|versprech|versproch|zusicher)\w*"
         ),
-        AMOUNT: r"[$€£] ?\d|\b\d+ ?(%|prozent\b|euro\b|eur\b|usd\b)|\bkostenlos|\bkostenfrei|\bgratis\b",
-        TIME: r"\b(innerhalb|binnen) (von )?(\d+|eine[rms]?|zwei|drei|wenige[rn]?)\b|\bumgehend\b|\bschnellstmöglich",
+        AMOUNT: (
+            r"[$€£]\s?\d|\d\s?(%|[$€£]|(prozent|euro|eur|usd|dollar)\b)"
+            r"|\b(kostenlos|kostenfrei|gratis|unentgeltlich|umsonst)\w*|\bohne (\w+ )?kosten\b"
+        ),
+        TIME: (
+            r"\b(innerhalb|binnen|umgehend|unverzüglich|sofort|schnellstmöglich|baldmöglichst|demnächst"
+            r"|spätestens)\b"
+            r"|\bso (bald|schnell|rasch) wie möglich\b|\bin kürze\b"
+            r"|\bin (\d+|einem|einer|zwei|drei|wenigen|ein paar)( \w+){0,3} (minuten?|stunden?|(werk"
+            r"|arbeits)?tag(en)?|wochen?|monat(en)?)\b"
+            r"|\bbis (heute|morgen|montag|dienstag|mittwoch|donnerstag|freitag|ende|zum \d)\b"
+        ),
     },
     "fr": {
         APPROVAL: (
-            r"\b(est|êtes|sera|serez|seront|sont|a été|ont été) ([\w-]+ ){0,2}"
-            r"(approuvée?s?|accordée?s?|éligibles?|acceptée?s?|validée?s?|remboursée?s?|payée?s?|délivrée?s?)\b"
-            r"|\bnous (approuvons|accordons|garantissons|promettons|remboursons|payons)\b|\bgaranti(e|es|s)?\b"
-            r"|\bavez droit\b"
+            r"\b(êtes|serez|est|sera|sont|seront|été) (\w+ ){0,2}(éligible|admissible|approuvé|accepté|accordé"
+            r"|autorisé|remboursé|délivré|livré|versé)e?s?\b"
+            r"|\b(avez|aurez|aura|donne|donnera) droit\b"
+            r"|\bnous (\w+ ){0,3}(approuv|accord|accept|rembours|délivr|livr|vers)(ons|erons|er)\b"
+            r"|\b(garanti|promett|promess)\w*|\bpromis\b"
         ),
-        AMOUNT: r"[$€£] ?\d|\b\d+ ?(%|pour cent\b|euros?\b|eur\b|usd\b)|\d ?€|\bgratuit|\bsans frais\b",
+        AMOUNT: (
+            r"[$€£]\s?\d|\d\s?(%|[$€£]|(pour\s?cent|euros?|eur|usd|dollars?)\b)|\b(gratuit|offert)\w*"
+            r"|\bsans (\w+ )?frais\b|\bà titre gracieux\b"
+        ),
         TIME: (
-            r"\b(sous|dans un délai de|d'ici) (\d+|une?|deux|trois|quelques)\b"
-            r"|\bdès que possible|\bdans les plus brefs"
+            r"\b(sous|dans|en|d[’']ici) (\w+ ){0,3}(\d+|une?|deux|trois|quelques|prochaine?s)( \w+)? (minutes?"
+            r"|heures?|jours?|semaines?|mois)\b"
+            r"|\b(sous peu|d[’']ici|dès que possible|dans un délai|au plus (vite|tôt|tard)|(meilleurs"
+            r"|plus brefs|brefs) délais)\b"
+            r"|\b(immédiatement|rapidement|prochainement)\b"
         ),
     },
     "es": {
         APPROVAL: (
-            r"\b(es|está|están|será|serán|ha sido|han sido) ([\w-]+ ){0,2}"
-            r"(aprobad[oa]s?|concedid[oa]s?|elegibles?|aceptad[oa]s?|reembolsad[oa]s?|pagad[oa]s?|emitid[oa]s?)\b"
-            r"|\btienen? derecho\b|\bgarantiza\w*|\bprometemos\b"
-            r"|\b(aprobaremos|concederemos|pagaremos|reembolsaremos|emitiremos)\b"
+            r"\b(es|son|será|serán|está|están|estará|sido|fue|queda|quedará) (\w+ ){0,2}(elegible|apt[oa]"
+            r"|(aprob|acept|autoriz|reembols|entreg|otorg|pag)ad[oa]|(conced|emit)id[oa])s?\b"
+            r"|\b(tiene|tienen|tendrá|tendrán) derecho\b|\b(aprob|otorg|reembols|entreg|pag)aremos\b"
+            r"|\b(conced|emit)[ei]remos\b"
+            r"|\b(podemos|vamos a) (aprobar|conceder|otorgar|reembolsar|entregar|emitir|pagar)\b"
+            r"|\b(garantiz|garantía|promet|promes)\w*|\baseguramos\b"
         ),
         AMOUNT: (
-            r"[$€£] ?\d|\d ?€|\b\d+ ?(%|por ciento\b|euros?\b|eur\b|usd\b|dólares)"
-            r"|\bgratis\b|\bgratuit|\bsin coste?o?\b"
+            r"[$€£]\s?\d|\d\s?(%|[$€£]|(por ciento|euros?|eur|usd|dólares)\b)|\b(gratis|gratuit\w*)\b"
+            r"|\bsin (\w+ )?(costos?|costes?|cargo)\b"
         ),
         TIME: (
-            r"\b(en|dentro de|en un plazo de) (\d+|uno?|una|dos|tres|pocos|pocas|unos|unas) (hora|día|semana|mes)"
-            r"|\blo antes posible"
+            r"\ben (menos de |un plazo de |los próximos |las próximas )?(\d+|una?|dos|tres|unos|unas|pocos"
+            r"|pocas)( \w+)? (minutos?|horas?|días?|semanas?|mes(es)?)\b"
+            r"|\b(en breve|dentro de|en el plazo|en un plazo|cuanto antes|lo antes posible|a la mayor brevedad"
+            r"|de inmediato|a más tardar|inmediatamente|próximamente)\b"
+            r"|\bantes del? (\d|lunes|martes|miércoles|jueves|viernes|fin)"
         ),
     },
     "pt": {
