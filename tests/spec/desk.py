@@ -22,13 +22,6 @@ RENDERER = build_renderer(SHIPPED, PLAYBOOK)
 EXAMPLES = {example.id: example for example in read_labelled(Path(__file__).with_name("examples.jsonl"))}
 """The forty example mails of the requirements, in other words; by id."""
 
-PROOF = "mx.gitlab.com; dmarc=pass header.from=gitlab.com"
-"""Of our own server, for a colleague (D2)."""
-SURE = {
-    Action.REPLY: {"reply": 0.9, "review": 0.05, "none": 0.05},
-    Action.REVIEW: {"reply": 0.05, "review": 0.9, "none": 0.05},
-    Action.NONE: {"reply": 0.05, "review": 0.05, "none": 0.9},
-}
 NEVER_TO_PARTNERS = (
     "@partner operations",
     "@partner help desk",
@@ -64,7 +57,8 @@ def previewed(content: bytes, triage: Triage) -> Preview:
 
 def said(*intents: str, action: Action = Action.REPLY) -> Classification:
     """What a model says that is sure of these intents and of the action."""
-    return classification(*((intent, 0.95) for intent in intents), **SURE[action])
+    reply, review, none = (0.9 if one is action else 0.05 for one in Action)
+    return classification(*((intent, 0.95) for intent in intents), reply=reply, review=review, none=none)
 
 
 def dealt_with(content: bytes, says: Classification, partners: PartnerDirectory = NO_PARTNERS) -> Preview:
@@ -84,5 +78,3 @@ def unfit_for_partners(text: str) -> list[str]:
 def labelled(example: Example) -> Classification:
     """What a model that is right says of an example."""
     return said(*example.intents, action=example.action)
-
-

@@ -8,13 +8,13 @@ import re
 from collections.abc import Sequence
 
 import pytest
-from tests.spec.desk import CANNED, PLAYBOOK, PROOF, dealt_with, said, unfit_for_partners, words_of
+from tests.spec.desk import CANNED, PLAYBOOK, SHIPPED, dealt_with, said, unfit_for_partners, words_of
 
 from mailflow.adapters.examples import Example, to_bytes
 from mailflow.core.classification import Action, Classification
 from mailflow.core.message import Role
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
-from mailflow.services.triage import Preview
+from mailflow.services.triage import Preview, Triage
 from mailflow.testing import classification
 
 TWO_TIER = Partner(
@@ -42,7 +42,7 @@ def mail(
     lang: str = "en",
 ) -> bytes:
     """A mail to the desk. `proven`: our own server vouches for the domain of its sender (D2)."""
-    proof = PROOF.replace("gitlab.com", sender.rpartition("@")[2]).replace("mx." + sender.rpartition("@")[2], "mx.gitlab.com")
+    proof = f"mx.gitlab.com; dmarc=pass header.from={sender.rpartition('@')[2]}"
     return to_bytes(
         Example(
             author="spec",
@@ -185,16 +185,8 @@ def test_a08_where_an_order_goes_has_three_branches_and_an_attached_order_reache
     for name in ("PO_4500123.pdf", "4500123.dat"):
         assert_is_held(asked("Here is our order.", "purchase_order", attachments=[name]))
     assert any("not delivered yet" in step for step in PLAYBOOK.intents["purchase_order"].next_steps)
-    assert "has not been delivered" in wording("purchase_order_wrong_place") or "not" in wording(
-        "purchase_order_wrong_place"
-    )
-
-
-def wording(reply: str) -> str:
-    """The source of a canned reply, on one line."""
-    from tests.spec.desk import SHIPPED
-
-    return " ".join((SHIPPED.templates / "canned" / f"{reply}.md.j2").read_text(encoding="utf-8").split())
+    canned = (SHIPPED.templates / "canned" / "purchase_order_wrong_place.md.j2").read_text(encoding="utf-8")
+    assert "It is not delivered yet" in canned
 
 
 def test_a09_whose_license_is_asked_for_where_the_mail_does_not_say() -> None:
@@ -455,7 +447,9 @@ def test_a30_an_angry_or_legal_tone_reaches_a_person(text: str) -> None:
 def test_a30_another_language_is_answered_in_it_only_where_its_text_was_checked() -> None:
     """A30: otherwise in English, if the model is sure, and by a person if it is not."""
     german = "Guten Tag, wie bekommt unsere neue Kollegin einen Zugang zum Partnerportal? Mit freundlichen Grüßen"
-    polish = "Dzień dobry, jak nasza nowa koleżanka może otrzymać dostęp do portalu partnerskiego? Pozdrawiam serdecznie"
+    polish = (
+        "Dzień dobry, jak nasza nowa koleżanka może otrzymać dostęp do portalu partnerskiego? Pozdrawiam serdecznie"
+    )
     checked = dealt_with(mail(german, lang="de"), said("portal_access"), NO_PARTNERS)
     assert "Wenn Ihr Unternehmen bereits GitLab-Partner ist," in answer_to(checked)
     assert checked.answer is not None
@@ -464,6 +458,24 @@ def test_a30_another_language_is_answered_in_it_only_where_its_text_was_checked(
     assert "If your company is already a GitLab partner," in answer_to(unchecked)
     unsure = classification(("portal_access", 0.5), reply=0.5, review=0.45)
     assert_is_held(dealt_with(mail(german, lang="de"), unsure, NO_PARTNERS))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We make a scanner that plugs into GitLab and would like to be a technology partner. What do we sign?",
+        "We are an ISV and want to join the alliance program. How do we sign up?",
+        "Is our NFR request approved yet?",
+        "Has our NFR license been approved?",
+        "Please send a copy of invoice INV00123.",
+        "My course does not show in the portal.",
+        "Please extend our deal registration by 30 days.",
+        "Has our deal registration been approved?",
+    ],
+)
+def test_what_no_fact_tells_is_held_by_the_trained_model(text: str, whole_desk: Triage) -> None:
+    """A5, A18, A22, A25, A28: account data and other contracts, in words that no rule knows."""
+    assert whole_desk.triage(mail(text, subject="Question")).decision.action is Action.REVIEW
 
 
 def test_each_of_the_thirty_is_tested() -> None:

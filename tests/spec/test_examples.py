@@ -7,9 +7,9 @@ tolerated); it may never answer one that a person must see, nor send another ans
 from dataclasses import dataclass
 
 import pytest
-from tests.spec.desk import EXAMPLES, PLAYBOOK, dealt_with, labelled, said, unfit_for_partners, words_of
+from tests.spec.desk import EXAMPLES, PLAYBOOK, SHIPPED, dealt_with, labelled, said, unfit_for_partners, words_of
 
-from mailflow.adapters.examples import to_bytes
+from mailflow.adapters.examples import read_examples, to_bytes
 from mailflow.core.classification import Action
 from mailflow.core.message import Role
 from mailflow.core.playbook import Audience
@@ -291,6 +291,11 @@ def test_there_are_forty_and_each_with_a_path_has_its_answer() -> None:
     assert set(ANSWERS) == set(TO_ANSWER) | DRAFTED
     assert of_action(Action.NONE) == ["example-40"]
     assert {example.primary for example in EXAMPLES.values()} <= set(PLAYBOOK.intents)
+
+
+def test_no_model_learned_from_them() -> None:
+    learned = read_examples(SHIPPED.classifiers / "examples").examples + read_examples(SHIPPED.holdout).examples
+    assert not {one.text for one in EXAMPLES.values()} & {one.text for one in learned}
 
 
 # --- the whole desk ---------------------------------------------------------------------------------------------------

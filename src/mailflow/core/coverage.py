@@ -125,8 +125,8 @@ _HEAD = """\
 Each rule of the specification by its number: where the desk's files cite it and which tests name it. This page is made:
 `.venv/bin/python tools/coverage.py` writes it anew, and `tests/spec/test_coverage.py` fails where it is out of date.
 
-A row is an intent in `classifiers/intents/`, alone for the intent as a whole or with its reader. A rule beginning with D
-is about the program, so modules count as places too.
+A row is an intent in `classifiers/intents/`, alone for the intent as a whole or with its reader. A rule that begins
+with D is about the program, so modules count as places too.
 """
 _COLUMNS = ("Rule", "What it says", "Rows", "Templates", "Next steps of", "Links", "Canned replies", "In code", "Tests")
 
