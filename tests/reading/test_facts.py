@@ -159,8 +159,8 @@ def test_a_statement_is_a_fact(fact: str, text: str) -> None:
     assert fact in facts.find(message(text), DESK)
 
 
-NAMED = {"names_license", "names_customer", "names_own_use"}
-"""These only choose the branch of an answer; a mention is enough."""
+NAMED = {"names_license", "names_customer", "names_own_use", "seeks_alliance"}
+"""Of these a mention is enough."""
 
 
 @pytest.mark.parametrize(
@@ -172,9 +172,11 @@ NAMED = {"names_license", "names_customer", "names_own_use"}
         ("Le client n'a pas reçu sa licence.", {"names_license", "names_customer"}),
         ("お客様のライセンスが届きません。", {"names_license", "names_customer"}),
         ("Where is the guide?", set()),
+        ("We are an ISV and would like to join.", {"seeks_alliance"}),  # A5
+        ("How do we become a technology partner?", {"seeks_alliance"}),
     ],
 )
-def test_a9_whose_license_a_mail_speaks_of(text: str, named: set[str]) -> None:
+def test_a5_a9_what_a_mail_speaks_of(text: str, named: set[str]) -> None:
     assert facts.find(message(text), DESK) & NAMED == named
 
 

@@ -17,6 +17,7 @@ from mailflow.core.ports import AnswerPart, Letter
 
 HANDBOOK = "https://about.gitlab.com/handbook/"
 OPERATIONS = HANDBOOK + "sales/field-operations/channel-operations/"
+PORTAL = "https://partners.gitlab.com/English/"
 PORTAL_ASSET = "https://partners.gitlab.com/prm/English/s/assets?id="
 TICKET = 'Click "Submit a Technical Support Ticket on behalf of your customer"'
 NO_THEN_YES = 'chooses "No" under the Partner Agreement and then "Yes" for "I have questions about the agreement"'
@@ -133,6 +134,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "R15": (Says("sales_assistance.external", ("GitLab's Solutions Architects, sales and support teams",)),),
     "R16": (
+        Says("billing_setup.internal", ("not set up by the Partner Help Desk", "do not send bank details by email")),
         Says("billing_setup.internal", ("chatter the partner account owner, or", "chatter @billing ops")),
         Person("billing_setup", (Audience.EXTERNAL,)),
     ),
@@ -146,6 +148,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "R19": (Says("training_walkthrough.external", ("live walkthroughs of the portal are out of scope",)),),
     "R20": (
+        Says("deal_registration.internal", ("#tagging-partner-operations-or-partner-help-desk-in-salesforce",)),
         Leads("tagging", OPERATIONS + "#tagging-partner-operations-or-partner-help-desk-in-salesforce", "internal"),
         Says("opportunity_record.internal", ("#tagging-partner-operations-or-partner-help-desk-in-salesforce",)),
     ),
@@ -163,15 +166,17 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "https://docs.google.com/document/d/1HOzcdl22JRRbqo0SLPDsoUiM8NpNkf6-L2eiUHr6HZ4/edit",
             "internal",
         ),
+        Says("agreement_docs.internal", ("For the team only", "Partner Guide (internal-only)")),
         Silent(("internal-only", "1HOzcdl22JRRbqo0SLPDsoUiM8NpNkf6")),
     ),
-    "R26": (Leads("portal", "https://partners.gitlab.com/English/", "both"),),
+    "R26": (Leads("portal", PORTAL, "both"),),
     "R27": (
         Leads(
             "help_desk_board",
             "https://gitlab.com/groups/gitlab-com/-/boards/4547475?label_name%5B%5D=Partner%20Help%20Desk",
             "internal",
         ),
+        Says("training_walkthrough.internal", ("boards/4547475",)),
         Silent(("boards/4547475",)),
     ),
     "R28": (
@@ -180,6 +185,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "https://gitlab.com/groups/gitlab-com/-/boards/1508300?label_name[]=Channel",
             "internal",
         ),
+        Says("training_walkthrough.internal", ("boards/1508300",)),
         Silent(("boards/1508300",)),
     ),
     "R29": (
@@ -188,6 +194,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "https://docs.google.com/document/d/1qiT_2EsnL20c4w0hyZ_CGaJQIzj8CSCsHERoR80cwws/edit?usp=sharing",
             "internal",
         ),
+        Says("agreement_docs.internal", ("Discounts and Incentive Guide",)),
         Silent(("Discounts and Incentive Guide",)),
     ),
     "R30": (
@@ -196,6 +203,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "https://docs.google.com/presentation/u/0/d/1tT5xcx04mlFyuftL5ECPH1VCZ0pkhW7caqnCkM7a-Ro/edit",
             "internal",
         ),
+        Says("training_walkthrough.internal", ("Working with Partner Help Desk",)),
         Silent(("Working with Partner Help Desk",)),
     ),
     "R31": (
@@ -204,6 +212,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "https://docs.google.com/spreadsheets/d/1PnjHrOtZAYlkQpNoSsAzNt0sT1oZh76Xy2x33CfCQ9k/edit?usp=sharing",
             "internal",
         ),
+        Says("certification.internal", ("Certification Dashboard", "share it with nobody outside GitLab")),
         Silent(("Certification Dashboard",)),
         Step("certification", ("Certification Dashboard: look up",)),
     ),
@@ -216,6 +225,10 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             HANDBOOK + "resellers/channel-working-with-GitLab/#not-for-resale-nfr-program-and-policy",
             "both",
         ),
+        Says("agreement_docs.external", ("Channel Program Guide", "Channel Partner Handbook")),
+        Says("agreement_docs.internal", ("Channel Program Guide", "Channel Partner Handbook")),
+        Says("training_walkthrough.external", ("Channel Partner Handbook", "resellers/training/")),
+        Says("training_walkthrough.internal", ("Channel Operations:", "Channel Programs Operations:", "Deal Desk:")),
         Leads("channel_operations", OPERATIONS, "internal"),
         Leads("channel_programs_operations", HANDBOOK + "sales/channel/channel-programs-ops", "internal"),
         Leads("deal_desk", HANDBOOK + "sales/field-operations/sales-operations/deal-desk/#", "internal"),
@@ -226,12 +239,37 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         ),
     ),
     "R33": (Says("agreement_docs.external", ("With your portal login you can open", "(portal login required)")),),
-    "R34": (Leads("partner_guide", PORTAL_ASSET + "404715", "both", login_required=True),),
-    "R35": (Leads("online_agreement", PORTAL_ASSET + "290599", "both", login_required=True),),
-    "R36": (Leads("deal_registration_guide", PORTAL_ASSET + "391183", "both", login_required=True),),
-    "R37": (Leads("partner_locator_guide", PORTAL_ASSET + "288270", "both", login_required=True),),
+    "R34": (
+        Leads("partner_guide", PORTAL_ASSET + "404715", "both", login_required=True),
+        Says("agreement_docs.external", ("assets?id=404715",)),
+        Says("agreement_docs.internal", ("assets?id=404715",)),
+        Says("training_walkthrough.external", ("assets?id=404715",)),
+    ),
+    "R35": (
+        Leads("online_agreement", PORTAL_ASSET + "290599", "both", login_required=True),
+        Says("agreement_docs.external", ("assets?id=290599",)),
+        Says("agreement_docs.internal", ("assets?id=290599",)),
+    ),
+    "R36": (
+        Leads("deal_registration_guide", PORTAL_ASSET + "391183", "both", login_required=True),
+        Says("agreement_docs.external", ("assets?id=391183",)),
+        Says("agreement_docs.internal", ("assets?id=391183",)),
+        Says(
+            "deal_registration.external",
+            ("The steps are written in the Deal Registration Guide", "3. Register the deal as the guide shows"),
+        ),
+        Says("deal_registration.internal", ("send the partner the Deal Registration Guide",)),
+        Says("training_walkthrough.external", ("assets?id=391183",)),
+    ),
+    "R37": (
+        Leads("partner_locator_guide", PORTAL_ASSET + "288270", "both", login_required=True),
+        Says("agreement_docs.external", ("assets?id=288270",)),
+        Says("agreement_docs.internal", ("assets?id=288270",)),
+        Says("training_walkthrough.external", ("assets?id=288270",)),
+    ),
     "R38": (
         Says("agreement_docs.external", ("no separate PDF outside of the portal, so we cannot send one by email",)),
+        Says("agreement_docs.internal", ("There is no separate PDF", "resellers/reseller-agreement/")),
         Leads("reseller_agreement_page", HANDBOOK + "resellers/reseller-agreement/", "internal"),
     ),
     # Quote to cash
@@ -240,8 +278,12 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("quoting.external", ("please ask your distributor for the quote",), "distribution"),
         Says("quoting.external", ("Partner Order Operations team manages the quotes",), "distributor"),
     ),
-    "R41": (Says("purchase_order.external", ("to your distributor, not to GitLab",), "distribution"),),
+    "R41": (
+        Says("purchase_order.internal", ("Reseller through distribution: to the distributor.",)),
+        Says("purchase_order.external", ("to your distributor, not to GitLab",), "distribution"),
+    ),
     "R42": (
+        Says("purchase_order.internal", ("Distributor: to the Partner Order Operations team.", "#po-remittance")),
         Says("purchase_order.external", ("to GitLab's Partner Order Operations team",), "distributor"),
         Leads("po_remittance", HANDBOOK + "sales/field-operations/order-processing/#po-remittance", "both"),
         Silent(("partnerorderops@", "pofulfillment@")),
@@ -250,6 +292,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("quoting.external", ("the GitLab sales team that manages the opportunity prepares the quote",), "direct"),
     ),
     "R44": (
+        Says("purchase_order.internal", ("Reseller-direct: to the sales team that manages the opportunity.",)),
         Says(
             "purchase_order.external",
             ("to the GitLab sales team that manages the opportunity", "#po-remittance"),
@@ -326,10 +369,17 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "both",
         ),
         Says("certification.external", ("needed for NFR licenses, for deal registration and for transacting",)),
+        Says("certification.internal", ("need for NFR licenses, for deal registration and for transacting",)),
+        Says("deal_registration.external", ("Check that what deal registration needs is met",)),
+        Says("deal_registration.internal", ("The training that deal registration needs is listed",)),
     ),
-    "R69": (Says("certification.external", ("Detailed information is on the page", HANDBOOK + "resellers/training/")),),
+    "R69": (
+        Says("certification.external", ("Detailed information is on the page", HANDBOOK + "resellers/training/")),
+        Says("certification.internal", ("Detailed information is on the page", HANDBOOK + "resellers/training/")),
+    ),
     # NFR licenses
     "R70": (
+        Says("nfr_request.internal", ("what partners can be eligible to receive, in the NFR policy",)),
         Leads(
             "nfr_policy",
             HANDBOOK + "resellers/channel-working-with-GitLab/#requesting-a-gitlab-nrf-not-for-resale-license",
@@ -339,6 +389,14 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "R71": (
         Says(
+            "nfr_request.internal",
+            (
+                "Partners request Not-For-Resale (NFR) licenses themselves",
+                "Log in to the GitLab Partner Portal",
+                'Open the "Support" tab and choose the "NFR" icon',
+            ),
+        ),
+        Says(
             "nfr_request.external",
             (
                 "2. Log in to the GitLab Partner Portal",
@@ -347,22 +405,32 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             ),
         ),
     ),
-    "R72": (Says("nfr_request.external", ("the form reaches the Partner Help Desk",)),),
-    "R73": (Says("nfr_request.external", ("review the NFR policy that is linked in it before you submit",)),),
+    "R72": (
+        Says("nfr_request.internal", ("the form reaches the Partner Help Desk",)),
+        Says("nfr_request.external", ("the form reaches the Partner Help Desk",)),
+    ),
+    "R73": (
+        Says("nfr_request.internal", ("after reviewing the NFR policy that is linked in it, and submit",)),
+        Says("nfr_request.external", ("review the NFR policy that is linked in it before you submit",)),
+    ),
     "R74": (
+        Says("nfr_request.internal", ("We check the partner account for eligibility",)),
         Says("nfr_request.external", ("a specialist checks your partner account against the NFR requirements",)),
         Step("nfr_request", ("check the eligibility against the NFR policy",)),
     ),
     "R75": (
+        Says("nfr_request.internal", ("we submit the request to the license support team, which fulfills it",)),
         Says("nfr_request.external", ("the request goes on to GitLab's license support team",)),
         Step("nfr_request", ("submit the request to the license support team, which fulfils it",)),
         Silent(("we issue", "we will issue")),
     ),
     "R76": (
+        Says("nfr_request.internal", ("we email the submitter what is missing and how to fulfill it",)),
         Says("nfr_request.external", ("we email the person who submitted the form and explain what is missing",)),
         Step("nfr_request", ("mail the submitter what is missing and how to fulfil it",)),
     ),
     "R77": (
+        Says("nfr_request.internal", ("(CAM) and the Solutions Architect (SA) consult first",)),
         Says(EXCEPTION, ("consult: should the partner pay",)),
         Says("nfr_exception.external", ("Please contact your Channel Account Manager",)),
         Person("nfr_exception", (Audience.EXTERNAL,)),
@@ -370,6 +438,10 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "R78": (Says(EXCEPTION, ("If the partner should pay: work with Sales", "for its own internal use")),),
     "R79": (Says(EXCEPTION, ("do not choose the NFR option in the form: it only covers the standard program",)),),
     "R80": (
+        Says(
+            "nfr_request.internal",
+            ('If the partner should not pay, the CAM or SA files an exception with the option "Other"',),
+        ),
         Says(EXCEPTION, ("If the partner should not pay: the CAM or SA makes an exception request", 'option "Other"')),
         Leads("internal_request_form", "https://gitlab-com.gitlab.io/support/internal-requests-form/", "internal"),
         Silent(("internal-requests-form",)),
@@ -387,7 +459,12 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("technical_support.external", ("If you are the customer and bought through a partner, please contact",)),
         Says("technical_support.internal", ("the partner makes sure that a ticket is submitted",)),
     ),
-    "R87": (Says("technical_support.external", (f'2. Open the "Support" tab. 3. {TICKET}.',)),),
+    "R87": (
+        Says(
+            "technical_support.external",
+            (f'1. Log in to the GitLab Partner Portal: {PORTAL} 2. Open the "Support" tab. 3. {TICKET}.',),
+        ),
+    ),
     "R88": (
         Says(
             "subscription_change.external",
@@ -406,9 +483,10 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "other",
         ),
     ),
-    "R90": (Says("subscription_change.external", ("More is written in the Partner Guide",), "other"),),
+    "R90": (Says("subscription_change.internal", ("More is written in the Partner Guide",)),),
     # Portal login
     "R91": (
+        Says("partner_signup.external", ('you only need a login, choose "Request Portal Access" on the left side',)),
         Says(
             "portal_access.internal",
             ("must already exist in Impartner and SFDC; if it does not, the partner signs up",),
@@ -416,6 +494,12 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Step("portal_access", ("does the user exist, and is the company's Partner Status Authorized?",)),
     ),
     "R92": (
+        Says(
+            "portal_access.external",
+            ("The person who needs the login asks for it", "nobody else can do it for them"),
+            "partner",
+        ),
+        Says("portal_access.internal", ('choose "Request Portal Access"', "that person follows the same steps")),
         Says(
             "portal_access.external",
             (
@@ -427,6 +511,10 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "R93": (
         Says(
+            "portal_access.internal",
+            ("4. Fill in your information and submit.", "you receive the login credentials after"),
+        ),
+        Says(
             "portal_access.external",
             (
                 "3. Confirm the company you work for and click next. 4. Fill in your information and submit.",
@@ -436,19 +524,36 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     ),
     "R94": (Says("portal_access.internal", ("The steps also stand in the Partner Guide (internal-only)",)),),
     "R95": (
+        Says(
+            "portal_access.internal",
+            ("Channel team members can have a login to the partner portal, for partner demos",),
+        ),
         Says("portal_access.internal", ('which company you work for, choose "GitLab PS"', "the same view as our")),
         Silent(("GitLab PS",)),
     ),
     # Partner accounts
-    "R96": (Says("partner_signup.external", ("Visit https://partners.gitlab.com and sign up",)),),
+    "R96": (
+        Says("partner_signup.internal", ("1. Visit https://partners.gitlab.com and sign up to become a partner.",)),
+        Says("partner_signup.external", ("Visit https://partners.gitlab.com and sign up",)),
+    ),
     "R97": (
+        Says(
+            "partner_signup.internal",
+            (
+                '2. Answer the question under the Partner Agreement: - An authorized signatory of the company chooses "Yes"',
+            ),
+        ),
         Says(
             "partner_signup.external",
             ('An authorized signatory of the company chooses "Yes" under the Partner Agreement', "click-through"),
         ),
     ),
-    "R98": (Says("partner_signup.external", ("not ready to sign, or would like to redline", NO_THEN_YES)),),
+    "R98": (
+        Says("partner_signup.internal", (NO_THEN_YES,)),
+        Says("partner_signup.external", ("not ready to sign, or would like to redline", NO_THEN_YES)),
+    ),
     "R99": (
+        Says("partner_signup.internal", ("the portal syncs with SFDC and creates the partner account",)),
         Says("partner_signup.external", ("the system creates your partner account from your sign-up",)),
         Step("partner_signup", ("Never create the account by hand",)),
     ),

@@ -33,6 +33,7 @@ FACTS: dict[str, str] = {
     "security": "a security report",
     "money_paid": "money has already been paid (R6)",
     "instructs_machine": "the text gives orders to the machine that reads it",
+    "seeks_alliance": "the text asks for a technology or alliance partnership (A5)",
     "names_license": "the text speaks of a license, key or activation code (A9)",
     "names_customer": "the text speaks of a customer or end user (A9)",
     "names_own_use": "the text speaks of the partner's own lab, demo or NFR use (A9)",

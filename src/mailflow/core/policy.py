@@ -66,8 +66,9 @@ class Case:
 
     @property
     def audience(self) -> Audience:
-        proven = self.sender.role is Role.INTERNAL and self.sender.trust is Trust.KNOWN
-        return Audience.INTERNAL if proven else Audience.EXTERNAL
+        """INTERNAL for a proven colleague (D2) with whom no stranger reads along (A15)."""
+        is_proven = self.sender.role is Role.INTERNAL and self.sender.trust is Trust.KNOWN
+        return Audience.INTERNAL if is_proven and "mixed_recipients" not in self.facts else Audience.EXTERNAL
 
     @property
     def lot(self) -> float:

@@ -30,9 +30,15 @@ def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
     return frozenset(fact for fact, holds in table.items() if holds) | textual(spoken) | named(spoken)
 
 
-# What is spoken of (A9)
+# What is spoken of (A5, A9)
 
 _NAMED = {
+    "seeks_alliance": re.compile(
+        r"\b(?:isvs?|alliance (?:partner\w*|program\w*)|(?:tech|technology|technologie|integration) (?:partner\w*|alliance)"
+        r"|partenaires? technologiques?|socios? tecnológicos?|parceir\w+ de tecnologia|technologiepartner\w*)\b"
+        r"|技術パートナー|テクノロジーパートナー|アライアンス",
+        re.IGNORECASE,
+    ),
     "names_license": re.compile(
         r"\blicen[cs]\w*|\bactivation (?:code|key|mail|email)|\blizenz\w*|\baktivierungs\w+|\blicen[cç]\w+"
         r"|\blicenz\w+|ライセンス|アクティベーション",
