@@ -18,7 +18,7 @@ from mailflow.adapters import schema
 from mailflow.adapters.spool import SpooledOctets, spooled
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.conversation import Clues, Proof
-from mailflow.core.delivery import OutboxState
+from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
 from mailflow.core.message import Address, MailRef, RawMessage
 from mailflow.core.octets import SLICE, slices
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
@@ -100,6 +100,31 @@ def test_a_claim_counts_the_attempt_and_is_exclusive(store: SqlStore) -> None:
     with store.unit() as unit:
         assert unit.reclaim_abandoned(NOON + HOUR) == 1
         assert unit.claim_inbound(NOON, 10)[0].attempts == 2
+
+
+def test_a_mail_that_was_tried_before_is_claimed_alone(store: SqlStore) -> None:
+    """A mail that ends the process must not take the batch around it to quarantine."""
+    record(store, mail(1), mail(2), mail(3))
+    with store.unit() as unit:
+        assert len(unit.claim_inbound(NOON, 10)) == 3
+        assert unit.reclaim_abandoned(NOON + HOUR) == 3
+    record(store, mail(4))
+    with store.unit() as unit:
+        sizes = [len(unit.claim_inbound(NOON + HOUR, 10)) for _ in range(4)]
+    assert sizes == [1, 1, 1, 1]
+
+
+def test_a_mail_that_ends_the_worker_each_time_comes_to_quarantine(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as unit:
+        for _ in range(MAX_ATTEMPTS - 1):
+            assert len(unit.claim_inbound(NOON, 10)) == 1
+            assert unit.reclaim_abandoned(NOON + HOUR) == 1
+        assert unit.claim_inbound(NOON, 10)[0].attempts == MAX_ATTEMPTS
+        assert unit.reclaim_abandoned(NOON + HOUR) == 1
+        assert unit.claim_inbound(NOON + HOUR, 10) == []
+        (view,) = unit.quarantined(10)
+    assert view.error == "the worker ended with it 5 times"
 
 
 def test_a_postponed_mail_waits_for_its_time(store: SqlStore) -> None:

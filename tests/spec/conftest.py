@@ -1,26 +1,17 @@
 """The shipped model, loaded once."""
 
 import pytest
-from tests.spec.desk import EXAMPLES, SHIPPED, previewed
+from tests.spec.desk import EXAMPLES, SHIPPED, previewed, triage_of
 
-from mailflow.adapters.examples import EXAMPLE_DESK, to_bytes
+from mailflow.adapters.examples import to_bytes
 from mailflow.bootstrap import build_understanding
-from mailflow.reading.understand import reader
 from mailflow.services.triage import Preview, Triage
-from mailflow.testing import FrozenClock
 
 
 @pytest.fixture(scope="session")
 def whole_desk() -> Triage:
-    """The trained model with its certificate and the playbook; the desk judges as if it were live."""
-    classifier, playbook = build_understanding(SHIPPED)
-    return Triage(
-        read=reader(EXAMPLE_DESK),
-        classifier=classifier,
-        playbook=playbook,
-        desk_addresses=EXAMPLE_DESK.addresses,
-        clock=FrozenClock(),
-    )
+    """The trained model with what its certificate asks, and the playbook."""
+    return triage_of(*build_understanding(SHIPPED))
 
 
 @pytest.fixture(scope="session")

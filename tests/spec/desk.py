@@ -8,6 +8,7 @@ from mailflow.adapters.examples import EXAMPLE_DESK, Example, read_labelled
 from mailflow.bootstrap import Assets, build_renderer
 from mailflow.core.classification import Action, Classification
 from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
+from mailflow.core.playbook import Playbook
 from mailflow.core.ports import Classifier
 from mailflow.reading.understand import reader
 from mailflow.services.triage import Preview, Triage
@@ -39,11 +40,14 @@ NEVER_TO_PARTNERS = (
 """In small letters (D1; the last is C10)."""
 
 
-def triage_of(classifier: Classifier, partners: PartnerDirectory = NO_PARTNERS) -> Triage:
+def triage_of(
+    classifier: Classifier, playbook: Playbook = PLAYBOOK, partners: PartnerDirectory = NO_PARTNERS
+) -> Triage:
+    """A desk that judges as if it were live, whatever its playbook is rolled out to."""
     return Triage(
         read=reader(EXAMPLE_DESK),
         classifier=classifier,
-        playbook=PLAYBOOK,
+        playbook=playbook,
         desk_addresses=EXAMPLE_DESK.addresses,
         clock=FrozenClock(),
         partners=partners,
@@ -63,7 +67,7 @@ def said(*intents: str, action: Action = Action.REPLY) -> Classification:
 
 def dealt_with(content: bytes, says: Classification, partners: PartnerDirectory = NO_PARTNERS) -> Preview:
     """What becomes of a mail of which the model says `says`."""
-    return previewed(content, triage_of(FixedClassifier(says), partners))
+    return previewed(content, triage_of(FixedClassifier(says), partners=partners))
 
 
 def words_of(preview: Preview) -> str:

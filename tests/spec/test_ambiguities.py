@@ -148,6 +148,8 @@ def test_a06_a_partner_who_wants_a_quote_gets_both_routes_unless_the_directory_k
     assert "Through a distributor: please ask your distributor" in both
     assert "Directly from GitLab: the GitLab sales team that manages the opportunity" in both
     assert "If you do not know your sales representative, reply to this email" in both
+    assert "You are a customer: please ask the partner you buy from or, if you buy directly" in both
+    assert "The same holds for a renewal" in both
     two_tier = answer_to(asked(text, "quoting", "bea@twotier.example"))
     assert "As you buy through a distributor, please ask your distributor" in two_tier
     assert "sales representative" not in two_tier

@@ -113,8 +113,14 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "R5": (Person("other"), Leads("partnersupport", "mailto:partnersupport@gitlab.com", "both")),
     "R6": (Person("rebate"), Step("rebate", ("Promise no amount and no date",))),
     "R7": (Person("other"), Step("other", ("Do not call it out of scope",))),
-    "R8": (Says("sales_assistance.external", ("the Partner Help Desk is not a part of the sales process",)),),
-    "R9": (Says("quoting.internal", ("Please chatter @partner operations on the opportunity record",)),),
+    "R8": (
+        Says("sales_assistance.internal", ("The Partner Help Desk is not a part of the sales process",)),
+        Says("sales_assistance.external", ("the Partner Help Desk is not a part of the sales process",)),
+    ),
+    "R9": (
+        Says("quoting.internal", ("Quoting is not done by the Partner Help Desk",)),
+        Says("quoting.internal", ("Please chatter @partner operations on the opportunity record",)),
+    ),
     "R10": (Says("quoting.internal", ("Partner Operations is responsible for distributor quoting",)),),
     "R11": (
         Says("quoting.internal", ("Reseller-direct: the sales team that manages the opportunity quotes",)),
@@ -132,13 +138,33 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says("opportunity_record.internal", ("please chatter @partner operations on the opportunity record",)),
         Person("opportunity_record", (Audience.EXTERNAL,)),
     ),
-    "R15": (Says("sales_assistance.external", ("GitLab's Solutions Architects, sales and support teams",)),),
+    "R15": (
+        Says(
+            "sales_assistance.internal",
+            (
+                "use the Solutions Architect (SA), sales and support teams",
+                "an RFP: the SA team.",
+                "Commercial questions: the sales team",
+                "A technical issue after the sale: the support team.",
+            ),
+        ),
+        Says(
+            "sales_assistance.external",
+            (
+                "(RFP): the Solutions Architects.",
+                "competitive question: the sales team.",
+                "the support team, by a ticket.",
+            ),
+        ),
+        Says("sales_assistance.external", ("GitLab's Solutions Architects, sales and support teams",)),
+    ),
     "R16": (
         Says("billing_setup.internal", ("not set up by the Partner Help Desk", "do not send bank details by email")),
         Says("billing_setup.internal", ("chatter the partner account owner, or", "chatter @billing ops")),
         Person("billing_setup", (Audience.EXTERNAL,)),
     ),
     "R17": (
+        Says("sales_assistance.external", ("please write to your Channel Account Manager and tell them the customer",)),
         Says("sales_assistance.internal", ("lies with its Channel Account Manager",)),
         Says("training_walkthrough.external", ("management of your account, please contact your Channel Account",)),
     ),
@@ -456,16 +482,31 @@ CHECKS: dict[str, tuple[Check, ...]] = {
     "R85": (Says(EXCEPTION, ("Account Notes section of the partner account in Salesforce",)),),
     # Customers, subscriptions, support
     "R86": (
+        Says("technical_support.internal", ("A customer who bought through a partner contacts that partner",)),
+        Says("subscription_change.internal", ("A customer who bought through a partner contacts that partner",)),
         Says("technical_support.external", ("If you are the customer and bought through a partner, please contact",)),
         Says("technical_support.internal", ("the partner makes sure that a ticket is submitted",)),
     ),
     "R87": (
         Says(
             "technical_support.external",
+            (
+                "by ticket, not to the Partner Help Desk",
+                "If you are a partner, for your customer",
+                "4. Describe the issue and submit.",
+            ),
+        ),
+        Says(
+            "technical_support.external",
             (f'1. Log in to the GitLab Partner Portal: {PORTAL} 2. Open the "Support" tab. 3. {TICKET}.',),
         ),
     ),
     "R88": (
+        Says(
+            "subscription_change.external",
+            ("If you are the partner:", "4. Describe the change and submit."),
+            "customer",
+        ),
         Says(
             "subscription_change.external",
             (
@@ -477,6 +518,7 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         ),
     ),
     "R89": (
+        Says("subscription_change.internal", ("Each change needs the ticket, also beside an open support request",)),
         Says(
             "subscription_change.external",
             ("even if another support request is already open for the customer",),
@@ -540,7 +582,8 @@ CHECKS: dict[str, tuple[Check, ...]] = {
         Says(
             "partner_signup.internal",
             (
-                '2. Answer the question under the Partner Agreement: - An authorized signatory of the company chooses "Yes"',
+                "2. Answer the question under the Partner Agreement: - An authorized signatory",
+                'chooses "Yes" under the Partner Agreement',
             ),
         ),
         Says(

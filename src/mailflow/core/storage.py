@@ -219,11 +219,17 @@ class Unit(Protocol):
 
     # the work on a mail
     def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
-        """Take due mails: `received` becomes `processing` and the attempt is counted."""
+        """Take due mails: `received` becomes `processing` and the attempt is counted.
+
+        New ones come many at a time, one that was tried before comes alone.
+        """
         ...
 
     def reclaim_abandoned(self, claimed_before: datetime) -> int:
-        """Mails left in `processing` by a crash become `received` again. Returns how many."""
+        """Mails left in `processing` by a crash become `received` again, after MAX_ATTEMPTS `quarantined`.
+
+        Returns how many there were.
+        """
         ...
 
     def candidates(self, clues: Clues) -> list[Candidate]:

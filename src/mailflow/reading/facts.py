@@ -34,7 +34,8 @@ def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
 
 _NAMED = {
     "seeks_alliance": re.compile(
-        r"\b(?:isvs?|alliance (?:partner\w*|program\w*)|(?:tech|technology|technologie|integration) (?:partner\w*|alliance)"
+        r"\b(?:isvs?|alliance (?:partner\w*|program\w*)"
+        r"|(?:tech|technology|technologie|integration) (?:partner\w*|alliance)"
         r"|partenaires? technologiques?|socios? tecnológicos?|parceir\w+ de tecnologia|technologiepartner\w*)\b"
         r"|技術パートナー|テクノロジーパートナー|アライアンス",
         re.IGNORECASE,

@@ -14,7 +14,7 @@ from sqlalchemy import case, select, update
 
 from mailflow.adapters.rows import mail_ref
 from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Session
-from mailflow.core.delivery import InboundState
+from mailflow.core.delivery import MAX_ATTEMPTS, InboundState
 from mailflow.core.message import RawMessage
 from mailflow.core.octets import SLICE, Octets, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
@@ -101,14 +101,19 @@ class Ledger(Session):
         self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=now))
 
     def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
+        due = (INBOUND.c.state == InboundState.RECEIVED) & (INBOUND.c.due_at <= now)
+        in_turn = INBOUND.c.due_at, INBOUND.c.id
+        was_tried = self._db.scalar(select(INBOUND.c.attempts > 0).where(due).order_by(*in_turn).limit(1))
+        # alone: if it ends the process, it must not take forty-nine innocent ones with it to quarantine
+        wanted, most = (due, 1) if was_tried else (due & (INBOUND.c.attempts == 0), limit)
         rows = self._db.execute(
             select(
                 INBOUND, RAW.c.full_size, case((RAW.c.size <= _COMES_ALONG, RAW.c.content), else_=None).label("content")
             )
             .join(RAW, RAW.c.sha256 == INBOUND.c.sha256)
-            .where(INBOUND.c.state == InboundState.RECEIVED, INBOUND.c.due_at <= now)
-            .order_by(INBOUND.c.due_at, INBOUND.c.id)
-            .limit(limit)
+            .where(wanted)
+            .order_by(*in_turn)
+            .limit(most)
             .with_for_update(of=INBOUND, skip_locked=True)
         ).all()
         self._db.execute(
@@ -128,11 +133,11 @@ class Ledger(Session):
         ]
 
     def reclaim_abandoned(self, claimed_before: datetime) -> int:
-        return self._run(
-            update(INBOUND)
-            .where(INBOUND.c.state == InboundState.PROCESSING, INBOUND.c.claimed_at < claimed_before)
-            .values(state=InboundState.RECEIVED)
-        )
+        abandoned = (INBOUND.c.state == InboundState.PROCESSING) & (INBOUND.c.claimed_at < claimed_before)
+        worn_out = self._db.scalars(select(INBOUND.c.id).where(abandoned, INBOUND.c.attempts >= MAX_ATTEMPTS)).all()
+        for inbound_id in worn_out:
+            self.quarantine(inbound_id, f"the worker ended with it {MAX_ATTEMPTS} times", claimed_before)
+        return len(worn_out) + self._run(update(INBOUND).where(abandoned).values(state=InboundState.RECEIVED))
 
     def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None:
         self._move(InboundState.DUPLICATE, inbound_id, message_id=copy_of, error="the same mail was stored before")
