@@ -131,10 +131,16 @@ def test_a04_who_wants_to_become_a_partner_reads_both_answers_under_the_agreemen
     assert 'chooses "No" under the Partner Agreement and then "Yes" for "I have questions about the agreement"' in text
 
 
-def test_a05_a_technology_partner_is_not_pushed_into_the_reseller_contract() -> None:
-    """A5: a model that is right holds the mail; and whoever is answered by mistake is warned before the contract."""
-    text = "We build an integration for GitLab and would like to join as a technology partner."
-    assert_is_held(asked(text, "", model=said("partner_signup", action=Action.REVIEW)))
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We build an integration for GitLab and would like to join as a technology partner.",
+        "We are an ISV and want to join the alliance program. How do we sign up?",
+    ],
+)
+def test_a05_a_technology_partner_is_not_pushed_into_the_reseller_contract(text: str) -> None:
+    """A5: another category and another contract, so a person; and whoever says less is warned before the contract."""
+    assert_is_held(asked(text, "partner_signup"), "fact:seeks_alliance")
     assert any("A5" in step for step in PLAYBOOK.intents["partner_signup"].next_steps)
     warned = answer_to(asked("We want to become a partner.", "partner_signup"))
     assert "a technology or alliance partnership" in warned
@@ -263,9 +269,12 @@ def test_a15_a_partner_with_a_colleague_in_copy_gets_the_external_text() -> None
 
 
 def test_a15_a_colleague_with_a_partner_in_copy_never_gets_internal_text_by_itself() -> None:
-    """A15, the other way round: the external text, or a person."""
+    """A15, the other way round: the external text to the colleague alone, or a person where there is none."""
     preview = asked("Please quote 50 seats.", "quoting", COLLEAGUE, cc=["bea@twotier.example"])
-    assert preview.decision.action is Action.REVIEW or unfit_for_partners(words_of(preview)) == []
+    assert unfit_for_partners(answer_to(preview)) == []
+    assert preview.message is not None
+    assert preview.message.envelope.forward_path == COLLEAGUE
+    assert_is_held(asked("Please make a deck.", "partner_insights", COLLEAGUE, cc=["bea@twotier.example"]))
 
 
 def test_a16_more_nfr_users_means_both_sentences_to_a_partner_and_the_whole_way_to_a_colleague() -> None:
@@ -465,8 +474,7 @@ def test_a30_another_language_is_answered_in_it_only_where_its_text_was_checked(
 @pytest.mark.parametrize(
     "text",
     [
-        "We make a scanner that plugs into GitLab and would like to be a technology partner. What do we sign?",
-        "We are an ISV and want to join the alliance program. How do we sign up?",
+        "We make a scanner that plugs into GitLab. We will not resell, only be listed. What do we sign?",
         "Is our NFR request approved yet?",
         "Has our NFR license been approved?",
         "Please send a copy of invoice INV00123.",

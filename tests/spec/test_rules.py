@@ -525,7 +525,11 @@ CHECKS: dict[str, tuple[Check, ...]] = {
             "other",
         ),
     ),
-    "R90": (Says("subscription_change.internal", ("More is written in the Partner Guide",)),),
+    "R90": (
+        Says("subscription_change.internal", ("More is written in the Partner Guide: https",)),
+        Says("subscription_change.external", ('More is written in the "Partner Guide"',), "customer"),
+        Says("technical_support.external", ('More is written in the "Partner Guide"',)),
+    ),
     # Portal login
     "R91": (
         Says("partner_signup.external", ('you only need a login, choose "Request Portal Access" on the left side',)),
