@@ -21,6 +21,7 @@ DEFAULTS = Defaults(
     min_further_confidence=0.5,
     min_reply_probability=0.6,
     min_ignore_probability=0.6,
+    sure_ignore_probability=0.95,
     max_pathless_doubt=0.3,
     max_age_days=14,
     silent_intents=("spam",),

@@ -232,6 +232,20 @@ def test_thanks_with_a_question_is_not_met_with_silence() -> None:
     assert decide(replace(CASE, classification=thanks), PLAYBOOK).action is Action.REVIEW
 
 
+def test_words_that_frighten_do_not_make_work_of_what_is_surely_spam() -> None:
+    spam = classification(("spam", 0.99), ("quoting", 0.95), reply=0.0, review=0.01, none=0.99)
+    threat = replace(CASE, classification=spam, facts=frozenset({"legal", "money_paid"}))
+    assert decide(threat, PLAYBOOK).action is Action.NONE
+    likely = replace(threat, classification=classification(("spam", 0.8), reply=0.0, review=0.2, none=0.8))
+    assert decide(likely, PLAYBOOK).action is Action.REVIEW
+
+
+def test_d6_a_document_reaches_a_person_even_from_what_looks_like_spam() -> None:
+    spam = classification(("spam", 0.99), reply=0.0, review=0.01, none=0.99)
+    case = replace(CASE, classification=spam, facts=frozenset({"has_deliverable"}))
+    assert decide(case, PLAYBOOK).reasons[0].code == "guard:fact"
+
+
 def test_a_further_intent_must_be_surer_than_the_first() -> None:
     """D7: a section that nobody asked for is a wrong answer too."""
     first, further = PLAYBOOK.min_confidence("quoting"), PLAYBOOK.min_confidence("quoting", is_first=False)

@@ -9,7 +9,7 @@ from tests.core.test_policy import CASE, COLLEAGUE, HOLDING, PLAYBOOK, SHIPPED, 
 
 from mailflow.core.classification import Action
 from mailflow.core.message import Sender
-from mailflow.core.playbook import FACTS, Audience
+from mailflow.core.playbook import FACTS
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Case, decide
 from mailflow.core.receipt import Receipt, receipt
 from mailflow.testing import classification
@@ -84,6 +84,6 @@ def test_a_receipt_never_differs_from_the_decision(
     case: Case = replace(CASE, facts=facts, sender=sender, classification=guess)
     found = receipt(case, PLAYBOOK)
     assert found.decision == decide(case, PLAYBOOK)
-    assert found.audience is (Audience.INTERNAL if sender is COLLEAGUE else Audience.EXTERNAL)
+    assert found.audience is case.audience
     done = " ".join((found.decision.action.value, *(part.template for part in found.decision.answers)))
     assert all(one.then != done for one in found.what_ifs)

@@ -1,7 +1,8 @@
 """The forty example mails: the whole desk with its trained model, and the policy with a model that is right.
 
-Two mistakes of the model differ: it may hold a mail that has a path (HELD_FOR_NOW lists these, and no other is
-tolerated); it may never answer one that a person must see, nor send another answer than the right one.
+Mistakes of the model differ: it may hold a mail that has a path (HELD_FOR_NOW lists these, and no other is tolerated),
+or add a section that nobody asked for (SAYS_TOO_MUCH_FOR_NOW); it may never answer a mail that a person must see, nor
+leave out the right section.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from mailflow.services.triage import Preview
 
 HELD_FOR_NOW = frozenset({"example-06", "example-09", "example-16", "example-33"})
 """Mails with a path that the present model leaves to a person. Exact: one that is answered rightly must leave it."""
+
+SAYS_TOO_MUCH_FOR_NOW = {"example-27": "opportunity_record.internal"}
+"""Mails whose right answer has a further section today. Exact, too."""
 
 TICKET = "Submit a Technical Support Ticket on behalf of your customer"
 
@@ -310,7 +314,10 @@ def test_the_desk_does_what_a_careful_specialist_would(name: str, by_model: dict
 
 @pytest.mark.parametrize("name", TO_ANSWER)
 def test_what_the_desk_answers_it_answers_rightly(name: str, by_model: dict[str, Preview]) -> None:
-    if by_model[name].decision.action is Action.REPLY:
+    decision = by_model[name].decision
+    if name in SAYS_TOO_MUCH_FOR_NOW:
+        assert {part.template for part in decision.answers} == {ANSWERS[name].template, SAYS_TOO_MUCH_FOR_NOW[name]}
+    elif decision.action is Action.REPLY:
         assert_is_the_answer(name, by_model[name])
     else:
         assert name in HELD_FOR_NOW

@@ -213,6 +213,8 @@ class Defaults(_Frozen):
     """The action head must give a reply at least this much."""
     min_ignore_probability: float = Field(ge=0, le=1)
     """Silence needs at least this much of the action head."""
+    sure_ignore_probability: float = Field(ge=0, le=1)
+    """With this much, of the intent too, neither a further intent nor a fact of the text speaks against silence."""
     max_pathless_doubt: float = Field(ge=0, le=1)
     """A further intent without a path that is likelier than this holds the mail, though it is not claimed (D7)."""
     max_age_days: int = Field(ge=1)
@@ -300,6 +302,7 @@ _DECIDING_DEFAULTS = {
     "min_further_confidence",
     "min_ignore_probability",
     "max_pathless_doubt",
+    "sure_ignore_probability",
     "silent_intents",
     "hold_if",
 }

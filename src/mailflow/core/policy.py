@@ -246,8 +246,22 @@ def _least_trusted(case: Case, playbook: Playbook) -> tuple[str, Rollout]:
 
 
 def _held_by_fact(case: Case, playbook: Playbook) -> str:
-    found = [fact for fact in playbook.defaults.hold_if if fact in case.facts]
+    """Words count for nothing in what is surely spam, which is full of them; a document always does (D6)."""
+    facts = case.facts & {DOCUMENT} if _is_surely_silent(case, playbook) else case.facts
+    found = [fact for fact in playbook.defaults.hold_if if fact in facts]
     return "; ".join(f"{fact}: {FACTS[fact]}" for fact in found)
+
+
+DOCUMENT = "has_deliverable"
+
+
+def _is_surely_silent(case: Case, playbook: Playbook) -> bool:
+    primary, sure = case.classification.primary, playbook.defaults.sure_ignore_probability
+    return (
+        primary is not None
+        and primary.intent in playbook.defaults.silent_intents
+        and min(primary.confidence, case.classification.actions.none) >= sure
+    )
 
 
 def _abstained(case: Case, _: Playbook) -> str:
@@ -312,12 +326,12 @@ def _guarded(guard: Guard, sentence: str, case: Case, playbook: Playbook) -> Dec
 
 
 def _silence(case: Case, playbook: Playbook) -> Reason | None:
-    """Why nobody need answer: the primary intent is a silent one, no other is sure, and the action head agrees."""
+    """Why nobody need answer: the primary intent is a silent one, no other is as sure, and the action head agrees."""
     primary, sure = case.classification.primary, playbook.defaults.min_ignore_probability
     silent = playbook.defaults.silent_intents
     if primary is None or primary.intent not in silent:
         return None
-    if any(
+    if not _is_surely_silent(case, playbook) and any(
         score.intent not in silent and score.confidence >= playbook.min_confidence(score.intent, is_first=False)
         for score in case.classification.intents
     ):
