@@ -54,6 +54,7 @@ def test_machines_get_no_answer_and_no_queue_noise(kind: OriginKind) -> None:
 HOLDING: dict[str, Case] = {
     "list": replace(CASE, origin=Origin(OriginKind.LIST, "List-Id: <x>")),
     "null_return_path": replace(CASE, message=inbound(return_path="")),
+    "not_addressed": replace(CASE, message=inbound(to=("all@partner.example",))),
     "no_reply_address": replace(CASE, message=inbound(from_=None)),
     "unreadable": replace(CASE, message=replace(inbound(), defects=(Defect("truncated", "it was cut"),))),
     "lookalike": replace(CASE, sender=replace(STRANGER, flags=("lookalike_domain",))),
@@ -213,6 +214,12 @@ def test_an_answer_asks_only_for_what_the_mail_does_not_name() -> None:
     named = replace(asked, slots=(Slot("seats", "25 users"),))
     missing = [decide(replace(CASE, classification=one), playbook).answers[0].missing for one in (asked, named)]
     assert missing == [("seats", "term"), ("term",)]
+
+
+@pytest.mark.parametrize("to", [DESK, DESK.upper(), DESK.replace("@", "+mf.1.abc@")])
+def test_a_mail_to_any_form_of_our_address_is_addressed_to_us(to: str) -> None:
+    for message in (inbound(to=(to,)), inbound(to=("ann@partner.example",), cc=(to,))):
+        assert decide(replace(CASE, message=message), PLAYBOOK).action is Action.REPLY
 
 
 def test_an_answer_to_ourselves_is_impossible() -> None:

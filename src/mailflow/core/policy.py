@@ -140,6 +140,12 @@ def _no_reply_address(case: Case, _: Playbook) -> str:
     return ""
 
 
+def _not_addressed(case: Case, _: Playbook) -> str:
+    """A blind copy, a list without marks, a mail that another address passed on."""
+    named = {one.mailbox for one in (*case.message.to, *case.message.cc)}
+    return "" if named & case.desk_addresses else "none of our addresses is among its recipients"
+
+
 def _null_return_path(case: Case, _: Playbook) -> str:
     return "Return-Path is <>" if case.message.return_path == "" else ""
 
@@ -277,6 +283,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("auto_generated", Outcome.IGNORE, "nobody waits for an answer (D5)", _origin_is(OriginKind.AUTO_GENERATED)),
     Guard("null_return_path", Outcome.HOLD_UNLESS_SILENT, "<> wants no answer (RFC 3834, 2)", _null_return_path),
     Guard("list", Outcome.HOLD_UNLESS_SILENT, "a list must not get our answer (D5)", _origin_is(OriginKind.LIST)),
+    Guard("not_addressed", Outcome.HOLD_UNLESS_SILENT, "it asks somebody else (RFC 3834, 2)", _not_addressed),
     Guard("no_reply_address", Outcome.HOLD_UNLESS_SILENT, "an answer needs one place to go", _no_reply_address),
     Guard("unreadable", Outcome.HOLD, "what was not read is not answered", _unreadable),
     Guard("lookalike", Outcome.HOLD_UNLESS_SILENT, "an impostor may be writing (D2)", _lookalike),
