@@ -37,6 +37,7 @@ from mailflow.services.lines import (
     DefectLine,
     FailureLine,
     IntentLine,
+    NeighbourLine,
     OriginLine,
     ParsedLine,
     ReasonLine,
@@ -100,6 +101,8 @@ def classified(text: str = EVIL, action: str = "reply") -> ClassifiedLine:
         reasons=[ReasonLine(code="row:nfr_request", sentence=text)],
         withheld=text,
         slots=[SlotLine(name="seats", text=text)],
+        flip=text,
+        neighbours=[NeighbourLine(example="a-1", intents=["quoting"], action="reply", similarity=0.5, excerpt=text)],
     )
 
 
@@ -145,6 +148,7 @@ COMPARED = Assessment(("held-out.jsonl",), OURS, THEIRS, [(0, 1), (1, 1)], is_ca
 
 VIEWS: dict[str, RenderableType] = {
     "classified_card": console.classified_card(classified()),
+    "explained_card": console.explained_card(classified()),
     "parsed_card": console.parsed_card(PARSED),
     "threads_table": console.threads_table([SUMMARY]),
     "thread_story": console.thread_story(STORY),

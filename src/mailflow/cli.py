@@ -86,7 +86,14 @@ def demo(
 
 
 @app.command()
-def classify(paths: PathsArgument, json: JsonOption = False, config: ConfigOption = None) -> None:
+def classify(
+    paths: PathsArgument,
+    json: JsonOption = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="with the words that spoke for it, the mails like it, what would flip it")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """What would be done with these mails, and why."""
     with explained():
         triage = bootstrap.build_triage(settings.read_settings(config))
@@ -94,7 +101,7 @@ def classify(paths: PathsArgument, json: JsonOption = False, config: ConfigOptio
             paths,
             json,
             lambda name, content: classified_line(name, triage.triage(content)),
-            console.classified_card,
+            console.explained_card if explain else console.classified_card,
         )
 
 

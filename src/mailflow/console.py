@@ -73,6 +73,18 @@ def classified_card(line: ClassifiedLine) -> RenderableType:
     return Panel(Group(verdict, grid, *reasons, *evidence), title=plain(line.file), title_align="left")
 
 
+def explained_card(line: ClassifiedLine) -> RenderableType:
+    """The card, and all that the classifier gives for its reasons."""
+    words = new_table("intent", "what spoke for it")
+    for one in line.intents:
+        for n, said in enumerate(one.evidence):
+            words.add_row("" if n else one.intent, plain(short(said, 200)))
+    alike = new_table("alike in training", "", "intents", "action", "how it begins")
+    for near in line.neighbours:
+        alike.add_row(near.example, f"{near.similarity:.2f}", ", ".join(near.intents), near.action, plain(near.excerpt))
+    return Group(classified_card(line), words, Text(), alike, Text(), plain(line.flip))
+
+
 def parsed_card(line: ParsedLine) -> RenderableType:
     grid = new_grid(
         ("from", line.from_addr),

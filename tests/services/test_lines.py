@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from tests.golden_files import assert_golden
 from tests.services.office import PLAYBOOK
 
-from mailflow.core.classification import Action, Classification, Evidence, IntentScore, Slot
+from mailflow.core.classification import Action, Classification, Evidence, IntentScore, Neighbour, Slot
 from mailflow.core.message import (
     Attachment,
     Defect,
@@ -63,6 +63,8 @@ ANSWERED = Triaged(
     replace(
         classification(("nfr_request", 0.956_789), ("quoting", 0.7)),
         slots=(Slot("seats", "10 users"),),
+        flip="It would be quoting (0.70) if it were asked first.",
+        neighbours=(Neighbour("nfr_request-a1-004", ("nfr_request",), Action.REPLY, 0.523_45, "How do we get"),),
         intents=(
             IntentScore("nfr_request", 0.956_789, (Evidence("a licence for our lab", 2.5),)),
             IntentScore("quoting", 0.7),
@@ -91,7 +93,9 @@ PARSE_KEYS = (
     "file from_addr subject date message_id in_reply_to references text new_text attachments origin bounced language "
     "defects failures"
 ).split()
-CLASSIFY_KEYS = "file message_id role trust intents action replies template reasons withheld slots".split()
+CLASSIFY_KEYS = (
+    "file message_id role trust intents action replies template reasons withheld slots flip neighbours".split()
+)
 
 
 def lines(*models: BaseModel) -> str:
@@ -128,6 +132,7 @@ def test_the_keys_are_those_that_were_promised_in_their_order() -> None:
     assert list(classified["intents"][0]) == ["intent", "confidence", "evidence"]
     assert list(classified["reasons"][0]) == ["code", "sentence"]
     assert list(classified["slots"][0]) == ["name", "text"]
+    assert list(classified["neighbours"][0]) == ["example", "intents", "action", "similarity", "excerpt"]
 
 
 def test_a_line_is_one_line_whatever_the_mail_holds() -> None:

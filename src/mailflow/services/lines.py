@@ -74,6 +74,14 @@ class SlotLine(_Line):
     text: str
 
 
+class NeighbourLine(_Line):
+    example: str
+    intents: list[str]
+    action: str
+    similarity: float
+    excerpt: str
+
+
 class ClassifiedLine(_Line):
     """What would be done by a desk that is live. `replies` and `template` are empty unless `action` is reply.
 
@@ -91,6 +99,8 @@ class ClassifiedLine(_Line):
     reasons: list[ReasonLine]
     withheld: str
     slots: list[SlotLine]
+    flip: str
+    neighbours: list[NeighbourLine]
 
 
 class ErrorLine(_Line):
@@ -149,4 +159,15 @@ def classified_line(file: str, triaged: Triaged) -> ClassifiedLine:
         reasons=[ReasonLine(code=reason.code, sentence=reason.sentence) for reason in decision.reasons],
         withheld=triaged.withheld,
         slots=[SlotLine(name=slot.name, text=slot.text) for slot in classification.slots],
+        flip=classification.flip,
+        neighbours=[
+            NeighbourLine(
+                example=one.example_id,
+                intents=list(one.intents),
+                action=one.action.value,
+                similarity=round(one.similarity, 4),
+                excerpt=one.excerpt,
+            )
+            for one in classification.neighbours
+        ],
     )
