@@ -13,6 +13,7 @@ DEFAULTS = """\
 kill_switch: false
 rollout: live
 canary_share: 0.1
+read_languages: [en]
 answer_languages: []
 min_confidence: 0.5
 min_further_confidence: 0.5

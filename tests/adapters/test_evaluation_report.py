@@ -188,15 +188,15 @@ def test_a_share_of_nothing_is_a_dash() -> None:
 
 def test_the_certificate_is_told_with_what_it_refuses() -> None:
     told = text_of("certified")
-    assert "at most 1.5% of all mails get a wrong answer" in told
-    assert "nfr_request 20 0 199" in told
+    assert "at most 2.0% of all mails get a wrong answer" in told
+    assert "nfr_request 20 0 149" in told
     assert "The certificate was made on some of these very mails" in told
     assert "The certificate was made" not in text_of("alone"), "there is none"
 
 
 def test_a_refused_certificate_answers_nothing() -> None:
     told = text_of("refused")
-    assert "not shown: at most 1.5%" in told
+    assert "not shown: at most 2.0%" in told
     assert "the dot is what is in force, answering nothing" in told
 
 

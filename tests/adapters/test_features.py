@@ -82,3 +82,11 @@ def test_facts_stand_beside_the_text_with_their_weight() -> None:
     text = Vectorizer(SETTINGS).fit(["a lab licence", "a portal login"])
     rows = with_facts(text, np.array([[1.0, 0.0], [0.0, 0.5]]), 0.4)
     np.testing.assert_allclose(rows[:, -2:].toarray(), [[0.4, 0], [0, 0.2]], atol=1e-6)
+
+
+def test_a_stretch_without_blanks_is_broken_so_that_it_costs_no_square() -> None:
+    mail = ClassifierInput("a subject", "Why?\n" + ">" * 441_000, Role.UNKNOWN, is_authenticated_internal=False)
+    text = whole_text(mail)
+    assert len(text) == MOST_CHARACTERS
+    assert max(map(len, text.split())) == 500
+    assert text.startswith("a subject\nWhy?\n>>>")

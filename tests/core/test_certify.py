@@ -122,10 +122,10 @@ def test_the_order_of_the_mails_does_not_matter(stream: list[Trial], chance: ran
 
 
 def test_clean_mails_are_certified_from_the_count_on_that_the_bound_takes() -> None:
-    assert certified(trials(198)).threshold is None
-    found = certified(trials(199))
+    assert certified(trials(148)).threshold is None
+    found = certified(trials(149))
     assert found.threshold == min(THRESHOLDS)
-    assert (found.n, found.answered, found.wrong) == (199, 199, 0)
+    assert (found.n, found.answered, found.wrong) == (149, 149, 0)
 
 
 def test_mistakes_end_the_search_where_they_begin() -> None:
@@ -146,7 +146,7 @@ def test_an_intent_with_mails_enough_has_its_own_threshold() -> None:
 
 def test_an_intent_with_few_mails_is_refused_with_the_number_it_needs() -> None:
     found = certified([*trials(1000), *trials(30, 1, intents="rebate")])
-    assert (found.refused["rebate"].n, found.refused["rebate"].wrong, found.refused["rebate"].needed) == (31, 1, 315)
+    assert (found.refused["rebate"].n, found.refused["rebate"].wrong, found.refused["rebate"].needed) == (31, 1, 236)
     assert found.needed(("rebate",)) == found.threshold
 
 
@@ -155,14 +155,14 @@ def test_where_nothing_is_shown_nothing_may_be_answered(stream: list[Trial]) -> 
     found = certified(stream)
     assert found.threshold is None
     assert found.needed(("quoting",)) > 1
-    assert found.sentence.startswith("not shown: at most 1.5% of all mails")
+    assert found.sentence.startswith("not shown: at most 2.0% of all mails")
     (problem,) = problems(found, model_version="m1", rules="r1", holdout_sha256="h1")
     assert problem.endswith("until then nothing is answered")
 
 
 def test_the_needed_mails_count_the_mistakes_that_were_made() -> None:
-    assert "it takes 199 or more" in certified(trials(20)).sentence
-    assert "it takes 315 or more" in certified(trials(20, 1, at=1.0)).sentence
+    assert "it takes 149 or more" in certified(trials(20)).sentence
+    assert "it takes 236 or more" in certified(trials(20, 1, at=1.0)).sentence
 
 
 # ------------------------------------------------------------------ the certificate
@@ -170,7 +170,7 @@ def test_the_needed_mails_count_the_mistakes_that_were_made() -> None:
 
 def test_a_certificate_says_what_is_promised_and_on_what_it_rests() -> None:
     assert certified([*trials(690, at=0.95), *trials(wrong=10, at=0.7)]).sentence == (
-        "at most 1.5% of all mails get a wrong answer, with 95% confidence, on mail like the held-out: "
+        "at most 2.0% of all mails get a wrong answer, with 95% confidence, on mail like the held-out: "
         "0 of 700 held-out mails did, 690 were answered from P(right answer) 0.71 on"
     )
 

@@ -16,6 +16,7 @@ DEFAULTS = Defaults(
     kill_switch=False,
     rollout=Rollout.LIVE,
     canary_share=0.1,
+    read_languages=("en",),
     answer_languages=(),
     min_confidence=0.5,
     min_further_confidence=0.5,

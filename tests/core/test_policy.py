@@ -62,6 +62,7 @@ HOLDING: dict[str, Case] = {
     "reply_to_differs": replace(CASE, sender=replace(STRANGER, flags=("reply_to_differs",))),
     "reused_message_id": replace(CASE, history=History(is_message_id_reused=True)),
     "too_old": replace(CASE, message=inbound(date=NOON - timedelta(days=20))),
+    "language": replace(CASE, message=replace(inbound(), language="tr")),
     "fact": replace(CASE, facts=frozenset({"has_deliverable"})),
     "follow_up": replace(CASE, history=History(is_known_thread=True, answers_in_thread=1)),
     "held_thread": replace(CASE, history=History(is_known_thread=True, is_held_thread=True)),

@@ -159,7 +159,7 @@ def test_a_statement_is_a_fact(fact: str, text: str) -> None:
     assert fact in facts.find(message(text), DESK)
 
 
-NAMED = {"names_license", "names_customer", "names_own_use", "seeks_alliance"}
+NAMED = {"names_license", "names_customer", "names_own_use", "seeks_alliance", "other_programme"}
 """Of these a mention is enough."""
 
 
@@ -173,6 +173,10 @@ NAMED = {"names_license", "names_customer", "names_own_use", "seeks_alliance"}
         ("お客様のライセンスが届きません。", {"names_license", "names_customer"}),
         ("Where is the guide?", set()),
         ("We are an ISV and would like to join.", {"seeks_alliance"}),  # A5
+        ("How do we get a Fortinet NFR kit?", {"names_own_use", "other_programme"}),
+        ("Nous voulons devenir revendeur Odoo.", {"other_programme"}),
+        ("Our AWS partner asks for a GitLab quote.", set()),
+        ("The runner on AWS does not start.", set()),
         ("How do we become a technology partner?", {"seeks_alliance"}),
     ],
 )

@@ -22,8 +22,9 @@ from pydantic import BaseModel, ConfigDict
 
 from mailflow.core.binomial import CONFIDENCE, at_most, trials_needed
 
-BOUND = 0.015
-"""Share of all mails that may get a wrong answer. Why not 1 %: that takes 2,000 held-out mails and more to show."""
+BOUND = 0.02
+"""Share of all mails that may get a wrong answer. Why 2 %: one in fifty is what a desk can still apologise for, and to
+show 1 % takes 2,000 held-out mails. The playbook may ask for more."""
 THRESHOLDS = tuple(step / 100 for step in range(100, 0, -1))
 """The fixed sequence. Why fixed: thresholds picked among the mails' own probabilities would void the test."""
 

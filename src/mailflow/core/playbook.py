@@ -33,6 +33,7 @@ FACTS: dict[str, str] = {
     "security": "a security report",
     "money_paid": "money has already been paid (R6)",
     "instructs_machine": "the text gives orders to the machine that reads it",
+    "other_programme": "the text speaks of another vendor's programme and never of ours",
     "seeks_alliance": "the text asks for a technology or alliance partnership (A5)",
     "names_license": "the text speaks of a license, key or activation code (A9)",
     "names_customer": "the text speaks of a customer or end user (A9)",
@@ -201,6 +202,8 @@ class Defaults(_Frozen):
     canary_share: float = Field(gt=0, lt=1)
     """Of the mails of an intent with rollout `canary`, those that are answered."""
     quiet_hours: QuietHours | None = None
+    read_languages: tuple[str, ...]
+    """ISO 639-1: languages that the model has learned from. A mail in another one is held (A30)."""
     answer_languages: tuple[str, ...]
     """ISO 639-1, beside English: languages whose templates were checked by somebody who reads them (A30)."""
     min_confidence: float = Field(ge=0, le=1)

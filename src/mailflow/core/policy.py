@@ -181,6 +181,13 @@ def _reused_message_id(case: Case, _: Playbook) -> str:
     return "its Message-ID was used before for another mail" if case.history.is_message_id_reused else ""
 
 
+def _language(case: Case, playbook: Playbook) -> str:
+    language = case.message.language
+    if not language or language in playbook.defaults.read_languages:
+        return ""
+    return f"it is written in a language that the model has not learned ({language})"
+
+
 def _is_follow_up(case: Case, _: Playbook) -> str:
     return "the thread already has our answer (D8)" if case.history.answers_in_thread else ""
 
@@ -291,6 +298,7 @@ GUARDS: tuple[Guard, ...] = (
     Guard("reply_to_differs", Outcome.HOLD_UNLESS_SILENT, "the answer would go elsewhere", _reply_to_elsewhere),
     Guard("reused_message_id", Outcome.HOLD, "a replay or a broken client", _reused_message_id),
     Guard("too_old", Outcome.HOLD_UNLESS_SILENT, "nobody waits for it any more", _too_old),
+    Guard("language", Outcome.HOLD_UNLESS_SILENT, "what is not understood is not answered (A30)", _language),
     Guard("fact", Outcome.HOLD, "a person must see this whatever is asked (D6, D8, A30)", _held_by_fact),
     Guard("follow_up", Outcome.HOLD_UNLESS_SILENT, "the same text twice helps nobody (D8)", _is_follow_up),
     Guard("held_thread", Outcome.HOLD_UNLESS_SILENT, "two must not answer one thread (D8)", _is_held_thread),

@@ -30,7 +30,7 @@ def find(message: InboundMessage, desk: Desk) -> frozenset[str]:
     return frozenset(fact for fact, holds in table.items() if holds) | textual(spoken) | named(spoken)
 
 
-# What is spoken of (A5, A9)
+# What is spoken of (A5, A9), and what is another vendor's
 
 _NAMED = {
     "seeks_alliance": re.compile(
@@ -58,9 +58,29 @@ _NAMED = {
 }
 
 
+_VENDORS = (
+    r"(?:acronis|adobe|alibaba|amazon|atlassian|autodesk|aws|azure|barracuda|bitbucket|bitdefender|broadcom|checkpoint"
+    r"|cisco|citrix|cloudflare|crowdstrike|databricks|datadog|dell|docker|docusign|dropbox|elastic|eset|fortinet|github"
+    r"|google cloud|google workspace|hashicorp|hpe|hubspot|ibm|jetbrains|juniper|kaspersky|lenovo|microsoft|mongodb"
+    r"|nutanix|odoo|okta|oracle|palo alto|proxmox|red ?hat|salesforce|sap|servicenow|shopify|snowflake|sophos|splunk"
+    r"|suse|synology|trend micro|ubiquiti|veeam|vmware|zendesk|zoho|zscaler)"
+)
+_RESALE = r"(?:nfr|not[- ]for[- ]resale|partner\w*|partenaire\w*|socios?|parceir\w+|resell\w*|revend\w*|wiederverk\w*)"
+_PROGRAMME = rf"(?:{_RESALE}|deals?|deal registration|certific\w*|zertifi\w*|rebates?|licen[cs]\w*|lizenz\w*)"
+_BESIDE, _IN_ONE_SENTENCE = r"\b[\s\w'’-]{0,25}\b", r"\b[^.?!]{0,80}\b"
+_OTHER_PROGRAMME = re.compile(
+    rf"\b(?:{_VENDORS}{_BESIDE}{_PROGRAMME}|{_PROGRAMME}{_BESIDE}{_VENDORS}"
+    rf"|{_VENDORS}{_IN_ONE_SENTENCE}{_RESALE}|{_RESALE}{_IN_ONE_SENTENCE}{_VENDORS})\b",
+    re.IGNORECASE,
+)
+_OURS = re.compile("gitlab", re.IGNORECASE)
+
+
 def named(text: str) -> frozenset[str]:
     """What `text` speaks of at all, whatever it says of it."""
-    return frozenset(fact for fact, words in _NAMED.items() if words.search(text))
+    found = frozenset(fact for fact, words in _NAMED.items() if words.search(text))
+    is_elsewhere = _OTHER_PROGRAMME.search(text) and not _OURS.search(text)
+    return found | {"other_programme"} if is_elsewhere else found
 
 
 # Attachments (D6)
