@@ -283,7 +283,7 @@ def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str
 
 def check_assets(settings: Settings) -> list[Problem]:
     """Playbook, links, templates, examples and model proved against each other; empty if all agree."""
-    from mailflow.adapters.examples import examples_by_file, read_examples
+    from mailflow.adapters.examples import contradictions, examples_by_file, read_examples
     from mailflow.adapters.spacy_classifier import SpacyClassifier
 
     found = find_assets(settings)
@@ -302,6 +302,10 @@ def check_assets(settings: Settings) -> list[Problem]:
         model_labels=classifier.labels,
         examples=examples_by_file(read),
     )
+    problems += [
+        Problem(f"classifiers/examples: {name}", sentence)
+        for name, sentence in contradictions(read.examples, read_holdout(found).examples)
+    ]
     if classifier.meta["data_sha256"] != read.sha256:
         problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
     replies = load_canned(found.classifiers)

@@ -13,12 +13,14 @@ from tests.services.office import reader_of
 from mailflow.adapters.examples import (
     EXAMPLE_DESK,
     Example,
+    contradictions,
     examples_by_file,
     read_examples,
     read_labelled,
     to_bytes,
     to_input,
 )
+from mailflow.core.classification import Action
 from mailflow.core.message import Role
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.errors import AssetError
@@ -181,3 +183,17 @@ def test_nothing_in_an_example_breaks_out_of_its_header(name: str, subject: str,
     head = to_bytes(mail).partition(b"\n\n")[0].split(b"\n")
     allowed = (b"X-Note:", b"From:", b"To:", b"Subject:", b"Message-ID:", b"MIME-Version:", b"Content-Type:")
     assert all(line.startswith(allowed) for line in head)
+
+
+def test_a_mail_under_two_labels_or_held_out_too_is_found() -> None:
+    one = Example(
+        id="a-1", author="a", subject="Hi", text="Please.", lang="en", role=Role.PARTNER,
+        primary="quoting", intents=("quoting",), action=Action.REPLY,
+    )  # fmt: skip
+    twin, same = one.model_copy(update={"id": "b-1", "action": Action.REVIEW}), one.model_copy(update={"id": "c-1"})
+    other = one.model_copy(update={"id": "d-1", "text": "Thanks."})
+    assert contradictions([one, same, other], []) == []
+    assert contradictions([one, twin, other], [other]) == [
+        ("b-1", "is the mail a-1 with other labels; make them equal or remove one"),
+        ("d-1", "is held out too, so nothing could be shown of the model; remove it here or there"),
+    ]

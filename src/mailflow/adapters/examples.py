@@ -4,6 +4,7 @@ Rule: an example goes the way of a real mail, as bytes through the same reading.
 Why: a model trained on text that was cut differently from what it later sees is measured on another task.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from mimetypes import guess_type
@@ -92,6 +93,20 @@ def _bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise AssetError(f"{path}: cannot be read: {error}") from error
+
+
+def contradictions(learned: Sequence[Example], held_out: Sequence[Example]) -> list[tuple[str, str]]:
+    """(id, what is wrong) of each example that stands twice with other labels, or is held out too."""
+    first = {(one.subject, one.text): one for one in reversed(learned)}
+    unseen = {(one.subject, one.text) for one in held_out}
+    found = []
+    for one in learned:
+        twin = first[one.subject, one.text]
+        if (twin.primary, set(twin.intents), twin.action) != (one.primary, set(one.intents), one.action):
+            found.append((one.id, f"is the mail {twin.id} with other labels; make them equal or remove one"))
+        if (one.subject, one.text) in unseen:
+            found.append((one.id, "is held out too, so nothing could be shown of the model; remove it here or there"))
+    return found
 
 
 def examples_by_file(read: ExampleSet) -> dict[str, set[str]]:
