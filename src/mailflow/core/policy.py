@@ -18,7 +18,7 @@ from hashlib import sha256
 from mailflow.core.branches import branch
 from mailflow.core.classification import Action, Classification, IntentScore
 from mailflow.core.message import Address, InboundMessage, Origin, OriginKind, Role, Sender, Trust
-from mailflow.core.playbook import FACTS, Audience, AudienceRow, Playbook, PolicyAction, Rollout
+from mailflow.core.playbook import FACTS, Audience, AudienceRow, Intent, Playbook, PolicyAction, Rollout
 from mailflow.core.ports import AnswerPart
 from mailflow.core.reply import is_sendable
 
@@ -476,22 +476,23 @@ def policy_table(playbook: Playbook) -> list[tuple[str, str, str, str, str, str]
             audience.value,
             row.action.value,
             _stage(playbook, name) if row.action is PolicyAction.SEND else "-",
-            f"{row.template} by {intent.branches.by}" if row.template and intent.branches else row.template or "-",
-            ", ".join(
-                (
-                    f"confidence < {playbook.min_confidence(name):.2f}",
-                    *intent.hold_if,
-                    *(
-                        [f"{intent.branches.by} unknown"]
-                        if intent.branches and intent.branches.unknown == "hold"
-                        else []
-                    ),
-                )
-            ),
+            _template(intent, audience, row),
+            _holds(playbook, intent, audience),
         )
         for name, intent in sorted(playbook.intents.items())
         for audience, row in sorted(intent.audiences.items())
     ]
+
+
+def _template(intent: Intent, audience: Audience, row: AudienceRow) -> str:
+    branching = intent.branches if audience is Audience.EXTERNAL and row.template else None
+    return f"{row.template} by {branching.by}" if branching else row.template or "-"
+
+
+def _holds(playbook: Playbook, intent: Intent, audience: Audience) -> str:
+    unknown = intent.branches if audience is Audience.EXTERNAL else None
+    parts = [f"confidence < {playbook.min_confidence(intent.intent):.2f}", *intent.hold_if]
+    return ", ".join([*parts, f"{unknown.by} unknown"] if unknown and unknown.unknown == "hold" else parts)
 
 
 def _stage(playbook: Playbook, intent: str) -> str:
