@@ -287,3 +287,15 @@ def test_addresses_of_rfc_5322_and_of_careless_software(value: str, expected: li
 )
 def test_parameters_of_rfc_2231_and_of_careless_software(value: str, expected: str) -> None:
     assert headers.parameters(value)["filename"] == expected
+
+
+FORWARDED = ["Fwd", "WG", "VL", "İLT", "ilt", "Videresendt", "TRS", "Redir", "Továbbítás", "ΠΡΘ", "転送"]
+
+
+@pytest.mark.parametrize("prefix", FORWARDED)
+def test_what_was_forwarded_is_content_in_whatever_language_the_subject_says_so(prefix: str) -> None:
+    quoted = "Please see below.\r\n\r\n> How do we get a licence for our lab?\r\n> Regards, Ann"
+    head = f"From: a@x.example\r\nTo: b@y.example\r\nSubject: {prefix}: licence\r\n"
+    mail = (head + "Content-Type: text/plain; charset=utf-8\r\n\r\n" + quoted + "\r\n").encode()
+    assert "How do we get a licence" in parse(mail).new_text
+    assert "How do we get a licence" not in parse(mail.replace(prefix.encode(), b"Re")).new_text

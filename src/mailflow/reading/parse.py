@@ -18,7 +18,9 @@ from mailflow.reading.charset import decode_words
 from mailflow.reading.mime_tree import mime_tree, own_parts
 
 _FORWARD_PREFIX = re.compile(
-    r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|tr|rv|enc|i|doorst|vs|vb|pd|fs|ynt|转发|轉寄|転送|전달)\s*:", re.IGNORECASE
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)?(?:fwd?|wg|trs?|rv|enc|i|[iİ]\u0307?lt|doorst|vs|vb|vl|pd|fs|ynt|redir|videresend\w*"
+    r"|továbbít\w*|προ\w*|πρθ|转发|轉寄|転送|전달)\s*:",
+    re.IGNORECASE,
 )
 
 
