@@ -9,7 +9,7 @@ import smtplib
 import statistics
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -118,7 +118,7 @@ def _watch(
     for thread in threads:
         thread.start()
     try:
-        mails, counts, is_done = _show_until_done(samples, store, deliveries, out)
+        mails, counts, is_done = _show_until_done(samples, store, deliveries, out, threads[0].is_alive)
     finally:
         worker.stop()
         for thread in threads:
@@ -146,8 +146,9 @@ def _send(samples: Sequence[Sample], mail: EmbeddedMail, deliveries: _Deliveries
 
 
 def _show_until_done(
-    samples: Sequence[Sample], store: SqlStore, deliveries: _Deliveries, out: Console
+    samples: Sequence[Sample], store: SqlStore, deliveries: _Deliveries, out: Console, is_working: Callable[[], bool]
 ) -> tuple[list[DecidedMail], Counts, bool]:
+    """What was decided, and whether that is all; no longer than _PATIENCE, nor than the worker lives."""
     deadline = time.monotonic() + _PATIENCE.total_seconds()
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
     bar = Progress(*columns)
@@ -159,7 +160,7 @@ def _show_until_done(
             bar.update(task, completed=counts.received - counts.pending)
             live.update(Group(console.day_table(mails, waits(mails, deliveries.at)), bar))
             is_done = _is_done(mails, counts, len(samples))
-            if is_done or deliveries.error is not None or time.monotonic() > deadline:
+            if is_done or deliveries.error is not None or not is_working() or time.monotonic() > deadline:
                 return mails, counts, is_done
             time.sleep(_REFRESH)
 
