@@ -23,7 +23,7 @@ def read_sources(root: Path = ROOT) -> Sources:
         words=validated(TypeAdapter(dict[str, str]), classifiers / "rules.yaml"),
         playbook=load_playbook(classifiers),
         links=load_links(classifiers),
-        canned=load_canned(classifiers) if (classifiers / "canned.yaml").exists() else {},
+        canned=load_canned(classifiers),
         modules=_texts(root, "src/mailflow"),
         tests=_texts(root, "tests"),
     )

@@ -24,7 +24,7 @@ from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.renderer import TemplateRenderer
 from mailflow.core.certify import problems as certificate_problems
-from mailflow.core.check import Problem, check
+from mailflow.core.check import ENGLISH, Problem, check
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
@@ -120,6 +120,11 @@ def _rolled_out(playbook: Playbook, rollout: Rollout | None) -> Playbook:
 def build_renderer(found: Assets, playbook: Playbook) -> TemplateRenderer:
     links, words = assets.load_links(found.classifiers), assets.english_words(playbook)
     return TemplateRenderer(found.templates, links, words, playbook.defaults.answer_languages)
+
+
+def build_canned(found: Assets, playbook: Playbook) -> CannedRenderer:
+    links, words = assets.load_links(found.classifiers), assets.english_words(playbook)
+    return CannedRenderer(found.templates, links, words, load_canned(found.classifiers))
 
 
 def build_reader(settings: Settings) -> ReadingProcess:
@@ -289,13 +294,13 @@ def check_assets(settings: Settings) -> list[Problem]:
     found = find_assets(settings)
     playbook, links = assets.load_playbook(found.classifiers), assets.load_links(found.classifiers)
     renderer = build_renderer(found, playbook)
-    read = read_examples(found.classifiers / "examples")
+    read, holdout = read_examples(found.classifiers / "examples"), read_holdout(found)
     classifier = SpacyClassifier(found.model)
     problems = check(
         playbook,
         links,
         {
-            "en": assets.load_templates(found.templates),
+            ENGLISH: assets.load_templates(found.templates),
             **{one: assets.load_templates(found.templates / one) for one in playbook.defaults.answer_languages},
         },
         lambda part, language: renderer.render(Letter((part,), language=language)).text,
@@ -304,20 +309,19 @@ def check_assets(settings: Settings) -> list[Problem]:
     )
     problems += [
         Problem(f"classifiers/examples: {name}", sentence)
-        for name, sentence in contradictions(read.examples, read_holdout(found).examples)
+        for name, sentence in contradictions(read.examples, holdout.examples)
     ]
     if classifier.meta["data_sha256"] != read.sha256:
         problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
-    replies = load_canned(found.classifiers)
-    written = CannedRenderer(found.templates, links, assets.english_words(playbook), replies)
-    problems += canned_problems(replies, playbook, links, found.templates, written)
+    canned = build_canned(found, playbook)
+    problems += canned_problems(canned.replies, playbook, links, found.templates, canned)
     problems += [
         Problem(str(found.model / CERTIFICATE), sentence)
         for sentence in certificate_problems(
             load_certificate(found.model),
             model_version=classifier.version,
             rules=playbook.answering_rules,
-            holdout_sha256=read_holdout(found).sha256,
+            holdout_sha256=holdout.sha256,
         )
     ]
     return problems

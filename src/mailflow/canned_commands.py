@@ -7,8 +7,7 @@ import typer
 from rich.table import Table
 
 from mailflow import bootstrap, console, settings
-from mailflow.adapters import assets
-from mailflow.adapters.canned import CannedRenderer, load_canned
+from mailflow.adapters.canned import load_canned
 from mailflow.command_line import ConfigOption, err, explained, fail, out
 from mailflow.core.canned import Canned, chosen
 from mailflow.core.check import unfit_words
@@ -47,12 +46,10 @@ def canned_show(
     with explained():
         chosen_settings = settings.read_settings(config)
         found = bootstrap.find_assets(chosen_settings)
-        playbook, replies = bootstrap.read_playbook(chosen_settings), load_canned(found.classifiers)
-        words, links = assets.english_words(playbook), assets.load_links(found.classifiers)
-        renderer = CannedRenderer(found.templates, links, words, replies)
+        renderer = bootstrap.build_canned(found, bootstrap.read_playbook(chosen_settings))
         text = renderer.reply(name, _pairs(field or []), greeting).text
     out.print(console.plain(text), soft_wrap=True, end="")  # folded lines would be sent folded
-    for said, what in unfit_words(text, chosen(name, replies).audience):
+    for said, what in unfit_words(text, chosen(name, renderer.replies).audience):
         err.print(console.plain(f"mailflow: it says `{said}`: {what}; read it again before you send it"))
 
 
@@ -73,9 +70,7 @@ MANY = 10
 
 
 def _table(replies: Mapping[str, Canned]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in ("name", "for", "what", "to fill in", "intents"):
-        table.add_column(column, overflow="fold")
+    table = console.new_table("name", "for", "what", "to fill in", "intents")
     for name, one in replies.items():
         table.add_row(*map(console.plain, _row(name, one)))
     return table

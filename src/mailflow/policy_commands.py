@@ -46,11 +46,10 @@ def answer(
     """The answer to a mail, or the draft that a specialist would find. Nothing is sent."""
     with explained():
         read, mail = settings.read_settings(config), _first(path)
-        found = bootstrap.find_assets(read)
-        triage, playbook = bootstrap.build_triage(read), bootstrap.read_playbook(read)
+        triage = bootstrap.build_triage(read)
         preview = triage.preview(
             mail.content,
-            bootstrap.build_renderer(found, playbook),
+            bootstrap.build_renderer(bootstrap.find_assets(read), triage.playbook),
             desk_name=read.desk.name,
             audience=audience,
             language=lang,

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from pydantic import TypeAdapter
 
 from mailflow.adapters.assets import Words, decoded, load_templates, validated
-from mailflow.adapters.renderer import ENGLISH, Section, TemplateRenderer
+from mailflow.adapters.renderer import Section, TemplateRenderer
 from mailflow.core.canned import FOLDER, Canned, check_canned, chosen, filled_in, sample_fields, template_of
 from mailflow.core.check import TEMPLATE_SUFFIX, Link, Problem
 from mailflow.core.playbook import Playbook
@@ -48,19 +48,16 @@ class CannedRenderer(TemplateRenderer):
         self, templates_root: Path, links: Mapping[str, Link], words: Words, replies: Mapping[str, Canned]
     ) -> None:
         """Compile every template. Raises AssetError."""
-        super().__init__(templates_root, links, words)
-        self._replies = replies
-        sources = load_templates(templates_root) | {
-            template_of(name): source for name, source in load_canned_templates(templates_root).items()
-        }
-        self._templates |= self._compiled(ENGLISH, {f"{ENGLISH}/{name}": own for name, own in sources.items()}, links)
+        written = {template_of(name): source for name, source in load_canned_templates(templates_root).items()}
+        super().__init__(templates_root, links, words, further=written)
+        self.replies = replies
 
     def reply(self, name: str, fields: Mapping[str, str], greeting_name: str = "") -> RenderedAnswer:
         """Raises AssetError for an unknown name and for a field that is missing or too many.
 
         `fields` are text, never markup; each becomes one line. `greeting_name` may be hostile.
         """
-        canned = chosen(name, self._replies)
+        canned = chosen(name, self.replies)
         part = _Reply(
             intent=canned.intents[0],
             audience=canned.audience,

@@ -19,7 +19,7 @@ from jinja2.sandbox import SandboxedEnvironment
 
 from mailflow.adapters.assets import Words, load_templates, load_words, version_of
 from mailflow.adapters.markdown_text import MARKDOWN, to_text
-from mailflow.core.check import ANSWER_TEMPLATE, TEMPLATE_SUFFIX, Link
+from mailflow.core.check import ANSWER_TEMPLATE, ENGLISH, TEMPLATE_SUFFIX, Link
 from mailflow.core.ports import AnswerPart, Letter, RenderedAnswer
 from mailflow.errors import AssetError
 
@@ -99,9 +99,6 @@ class Section:
     body: Markdown
 
 
-ENGLISH = "en"
-
-
 class TemplateRenderer:
     """Renders answers from the Markdown templates in a folder (core.ports.Renderer).
 
@@ -115,21 +112,24 @@ class TemplateRenderer:
         links: Mapping[str, Link],
         words: Words,
         languages: Sequence[str] = (),
+        further: Mapping[str, str] | None = None,
     ) -> None:
-        """Compile every template. `words`: the English ones. Raises AssetError."""
+        """Compile every template. `words`: the English ones. `further`: English templates from elsewhere.
+
+        Raises AssetError.
+        """
         self._root = templates_root
         self._words = {ENGLISH: words} | {one: load_words(templates_root / one) for one in languages}
-        sources = {
-            language + "/" + name: source
-            for language in self._words
-            for name, source in load_templates(_folder(templates_root, language)).items()
-        }
-        self.version = version_of({name: source.encode() for name, source in sources.items()})
+        sources = {one: load_templates(_folder(templates_root, one)) for one in self._words}
+        sources[ENGLISH] |= further or {}
+        self.version = version_of(
+            {f"{one}/{name}": source.encode() for one, own in sources.items() for name, source in own.items()}
+        )
         """Changes with any template."""
         self._templates = {
-            name: template
-            for language in self._words
-            for name, template in self._compiled(language, sources, links).items()
+            f"{one}/{name}": template
+            for one, own in sources.items()
+            for name, template in self._compiled(one, own, links).items()
         }
 
     def render(self, letter: Letter) -> RenderedAnswer:
@@ -163,10 +163,10 @@ class TemplateRenderer:
         return Section(_named(words.titles, part.intent, "intent"), body)
 
     def _compiled(self, language: str, sources: Mapping[str, str], links: Mapping[str, Link]) -> dict[str, Template]:
-        own = {name.partition("/")[2]: source for name, source in sources.items() if name.startswith(language + "/")}
+        """By file name."""
         # Why no autoescape: the output is Markdown, not HTML; _finalize escapes every value for it.
         environment = SandboxedEnvironment(
-            loader=DictLoader(own),
+            loader=DictLoader(sources),
             undefined=StrictUndefined,
             finalize=_finalize,
             trim_blocks=True,
@@ -178,7 +178,7 @@ class TemplateRenderer:
         environment.globals = {
             "links": SimpleNamespace(**{name: link_markdown(link, note) for name, link in links.items()})
         }
-        return {f"{language}/{name}": self._template(environment, language, name) for name in own}
+        return {name: self._template(environment, language, name) for name in sources}
 
     def _template(self, environment: SandboxedEnvironment, language: str, name: str) -> Template:
         try:

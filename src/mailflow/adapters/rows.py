@@ -44,7 +44,6 @@ def explanation(classification: Classification) -> dict[str, Any]:
         "nearness": round(classification.nearness, 4),
         "flip": classification.flip,
         "slots": [{"name": slot.name, "text": slot.text} for slot in classification.slots],
-        "abstained": classification.abstained,
     }
 
 

@@ -16,11 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from mailflow.core.check import (
     INCLUDED,
     JINJA_TAG,
-    LITERAL_ADDRESS,
     TEMPLATE_SUFFIX,
     USED_LINK,
     Link,
     Problem,
+    check_addresses,
+    check_reach,
     unfit_words,
 )
 from mailflow.core.playbook import Audience, RuleNumber
@@ -140,14 +141,12 @@ def _check_template(
         yield Problem(file, f"uses fields.{field}, which {LIST} does not declare; {_choice(field, canned.fields)}")
     for field in sorted(set(canned.fields) - used):
         yield Problem(LIST, f"{name}.fields.{field} is not used by {file}; use it or remove it")
-    for found in sorted({match.group() for match in LITERAL_ADDRESS.finditer(source)}):
-        yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
+    yield from check_addresses(file, source)
     whole = "\n".join([source, *(partials.get(partial, "") for partial in INCLUDED.findall(source))])
-    for link in sorted(set(USED_LINK.findall(whole))):
-        if link not in links:
-            yield Problem(file, f"uses links.{link}, which is not in links.yaml; {_choice(link, links)}")
-        elif not links[link].may_reach(canned.audience):
-            yield Problem(file, f"uses links.{link}, which is for {links[link].audience} readers only; remove it")
+    named = set(USED_LINK.findall(whole))
+    for link in sorted(named - set(links)):
+        yield Problem(file, f"uses links.{link}, which is not in links.yaml; {_choice(link, links)}")
+    yield from check_reach(file, named & set(links), links, canned.audience)
 
 
 def _check_rendered(name: str, canned: Canned, source: str, render: Callable[[str], str]) -> Iterator[Problem]:

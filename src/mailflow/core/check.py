@@ -191,8 +191,7 @@ def _check_templates(playbook: Playbook, language: str, templates: Mapping[str, 
         file = _template_file(name, language)
         if name not in wanted:
             yield Problem(file, "no intent and no other template uses this file; remove it or name it")
-        for found in sorted({match.group() for match in LITERAL_ADDRESS.finditer(source)}):
-            yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
+        yield from check_addresses(file, source)
     if ANSWER_TEMPLATE not in templates:
         yield Problem(_template_file(ANSWER_TEMPLATE, language), "is missing; every answer is put together by it")
 
@@ -213,9 +212,9 @@ def _check_answers(
         sources = _with_includes(name, templates)
         is_first = name not in seen
         seen.add(name)
-        for link in sorted({link for source in sources for link in USED_LINK.findall(source)}):
-            if is_first and link in links and not links[link].may_reach(part.audience):
-                yield Problem(file, f"uses links.{link}, which is for {links[link].audience} readers only; remove it")
+        if is_first:
+            used = (link for source in sources for link in USED_LINK.findall(source) if link in links)
+            yield from check_reach(file, used, links, part.audience)
         try:
             rendered = render(part, language)
         except AssetError as error:
@@ -224,6 +223,19 @@ def _check_answers(
         words = [JINJA_TAG.sub("", source) for source in sources] if is_first else []
         title = playbook.intents[part.intent].title
         yield from _check_wording(file, part.audience, "\n".join([*words, title, rendered]), language)
+
+
+def check_addresses(file: str, source: str) -> Iterator[Problem]:
+    """A template writes no address itself."""
+    for found in sorted({match.group() for match in LITERAL_ADDRESS.finditer(source)}):
+        yield Problem(file, f"writes the address `{found}` itself; put it into links.yaml and use its name")
+
+
+def check_reach(file: str, used: Iterable[str], links: Mapping[str, Link], audience: Audience) -> Iterator[Problem]:
+    """Its reader may see every link. `used`: names in `links`."""
+    for link in sorted(set(used)):
+        if not links[link].may_reach(audience):
+            yield Problem(file, f"uses links.{link}, which is for {links[link].audience} readers only; remove it")
 
 
 def _check_translation(language: str, templates: Mapping[str, str], english: Mapping[str, str]) -> Iterator[Problem]:

@@ -392,9 +392,9 @@ def _row_doubts(score: IntentScore, case: Case, playbook: Playbook) -> list[Reas
     if score.confidence < (needed := playbook.min_confidence(score.intent, is_first=is_first)):
         sentence = f"{score.intent} is likely at {score.confidence:.2f}, needed is {needed:.2f}"
         doubts.append(Reason(f"unsure:{score.intent}", sentence))
-    if _branch(score.intent, case, playbook) is None:
-        wanted = playbook.intents[score.intent].branches
-        doubts.append(Reason(f"branch:{score.intent}", f"{score.intent} turns on {wanted and wanted.by}: not known"))
+    branching = playbook.intents[score.intent].branches
+    if branching and _branch(score.intent, case, playbook) is None:
+        doubts.append(Reason(f"branch:{score.intent}", f"{score.intent} turns on {branching.by}: not known"))
     doubts += [
         Reason(f"fact:{fact}", f"{score.intent} is held: {FACTS[fact]}")
         for fact in playbook.intents[score.intent].hold_if

@@ -77,9 +77,10 @@ _OURS = re.compile("gitlab", re.IGNORECASE)
 
 
 def named(text: str) -> frozenset[str]:
-    """What `text` speaks of at all, whatever it says of it."""
-    found = frozenset(fact for fact, words in _NAMED.items() if words.search(text))
-    is_elsewhere = _OTHER_PROGRAMME.search(text) and not _OURS.search(text)
+    """What `text` speaks of at all, whatever it says of it; of a very long one, its beginning."""
+    plain = _plain(text)
+    found = frozenset(fact for fact, words in _NAMED.items() if words.search(plain))
+    is_elsewhere = _OTHER_PROGRAMME.search(plain) and not _OURS.search(plain)
     return found | {"other_programme"} if is_elsewhere else found
 
 
@@ -170,13 +171,16 @@ _LONGEST_TEXT = 20_000
 
 def textual(text: str) -> frozenset[str]:
     """The facts that the words of `text` state; of a very long one, its beginning."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST_TEXT])).replace("’", "'").lower()
     facts: set[str] = set()
-    for sentence in _sentences(plain):
+    for sentence in _sentences(_plain(text)):
         facts |= {fact for fact, cues in CUES.items() if _states(sentence, fact, cues)}
         if MACHINE_ORDERS.search(sentence):
             facts.add("instructs_machine")
     return frozenset(facts)
+
+
+def _plain(text: str) -> str:
+    return _INVISIBLE.sub("", unicodedata.normalize("NFKC", text[:_LONGEST_TEXT])).replace("’", "'").lower()
 
 
 def _sentences(text: str) -> Iterator[str]:

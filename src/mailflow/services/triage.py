@@ -55,7 +55,8 @@ class Triage:
         clock: Clock,
         partners: PartnerDirectory = NO_PARTNERS,
     ) -> None:
-        self._read, self._classifier, self._playbook = read, classifier, playbook
+        self._read, self._classifier = read, classifier
+        self.playbook, self._live = playbook, playbook.as_if_live()
         self._desk_addresses, self._clock, self._partners = desk_addresses, clock, partners
 
     def triage(self, content: Octets) -> Triaged:
@@ -64,14 +65,14 @@ class Triage:
         Raises PoisonMail for a mail that cannot be read in time.
         """
         understood, case = self._case(content)
-        decision = decide(case, self._playbook.as_if_live())
-        now = decide(case, self._playbook)
+        decision = decide(case, self._live)
+        now = decide(case, self.playbook)
         withheld = now.reasons[0].sentence if now.action is not decision.action else ""
         return Triaged(understood, case.classification, decision, withheld)
 
     def explain(self, content: Octets) -> Receipt:
         """The decision that is made now, rollout included, with everything that was asked. Raises PoisonMail."""
-        return receipt(self._case(content)[1], self._playbook)
+        return receipt(self._case(content)[1], self.playbook)
 
     def preview(
         self,
@@ -86,7 +87,7 @@ class Triage:
         _, case = self._case(content)
         if audience is not None and audience is not case.audience:
             case = replace(case, sender=COLLEAGUE if audience is Audience.INTERNAL else STRANGER)
-        decision = decide(case, self._playbook.as_if_live())
+        decision = decide(case, self._live)
         parts = decision.answers or decision.draft
         if not parts:
             return Preview(decision, None, None)
