@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from mailflow.adapters.examples import EXAMPLE_DESK, Example, read_examples, read_labelled, to_bytes
-from mailflow.bootstrap import SystemClock, build_understanding, find_assets
+from mailflow.bootstrap import build_triage
 from mailflow.core.classification import Action, Classification
 from mailflow.core.evaluation import Evaluation
 from mailflow.core.message import Role
@@ -126,14 +126,7 @@ def peers() -> list[Peer]:
 
 @pytest.fixture(scope="module")
 def desk() -> Triage:
-    classifier, playbook = build_understanding(find_assets(Settings()))
-    return Triage(
-        read=reader(EXAMPLE_DESK),
-        classifier=classifier,
-        playbook=playbook,
-        desk_addresses=EXAMPLE_DESK.addresses,
-        clock=SystemClock(),
-    )
+    return build_triage(Settings(), read=reader(EXAMPLE_DESK))
 
 
 def _peers() -> Iterator[Peer]:

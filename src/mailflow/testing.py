@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from mailflow.core.classification import ActionScores, Classification, ClassifierInput, IntentScore
 from mailflow.core.message import Address, InboundMessage, MailRef, OutboundMessage, RawMessage, Role, Span
+from mailflow.core.playbook import Defaults, Rollout, SendBudget
 from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Letter, RenderedAnswer
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -90,6 +92,35 @@ class PlainRenderer:
     def render(self, letter: Letter) -> RenderedAnswer:
         text = "\n".join(f"[{part.template}]" for part in letter.parts)
         return RenderedAnswer(text, f"<p>{text}</p>")
+
+
+def defaults(**changes: Any) -> Defaults:
+    """Those of a live desk with modest thresholds; `changes` by the names of its fields."""
+    values: dict[str, Any] = {
+        "kill_switch": False,
+        "rollout": Rollout.LIVE,
+        "canary_share": 0.1,
+        "read_languages": ("en",),
+        "answer_languages": (),
+        "min_confidence": 0.5,
+        "min_further_confidence": 0.5,
+        "min_reply_probability": 0.6,
+        "min_ignore_probability": 0.6,
+        "sure_ignore_probability": 0.95,
+        "max_pathless_doubt": 0.15,
+        "max_age_days": 14,
+        "silent_intents": ("no_request",),
+        "hold_if": (),
+        "send_budget": SendBudget(
+            per_thread=1,
+            per_sender_and_intent_3_hours=2,
+            per_sender_day=5,
+            per_domain_hour=20,
+            per_template_hour=60,
+            desk_hour=200,
+        ),
+    }
+    return Defaults(**values | changes)
 
 
 def classification(

@@ -6,36 +6,14 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from mailflow.core.check import Link, Problem, answers, check, unfit_words
-from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, Rollout, SendBudget
+from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction
 from mailflow.core.ports import AnswerPart
 from mailflow.errors import AssetError
+from mailflow.testing import defaults
 
 SEND = PolicyAction.SEND
 NEVER = AudienceRow(action=PolicyAction.NEVER)
-DEFAULTS = Defaults(
-    kill_switch=False,
-    rollout=Rollout.LIVE,
-    canary_share=0.1,
-    read_languages=("en",),
-    answer_languages=(),
-    min_confidence=0.5,
-    min_further_confidence=0.5,
-    min_reply_probability=0.6,
-    min_ignore_probability=0.6,
-    sure_ignore_probability=0.95,
-    max_pathless_doubt=0.3,
-    max_age_days=14,
-    silent_intents=("spam",),
-    hold_if=("is_follow_up",),
-    send_budget=SendBudget(
-        per_thread=1,
-        per_sender_and_intent_3_hours=2,
-        per_sender_day=5,
-        per_domain_hour=20,
-        per_template_hour=60,
-        desk_hour=200,
-    ),
-)
+DEFAULTS = defaults(max_pathless_doubt=0.3, silent_intents=("spam",), hold_if=("is_follow_up",))
 
 
 def intent(name: str, audiences: Mapping[Audience, AudienceRow], **changes: object) -> Intent:

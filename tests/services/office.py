@@ -9,7 +9,7 @@ from datetime import timedelta
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.classification import Classification, ClassifierInput
-from mailflow.core.playbook import Audience, AudienceRow, Defaults, Intent, Playbook, PolicyAction, Rollout, SendBudget
+from mailflow.core.playbook import Audience, AudienceRow, Intent, Playbook, PolicyAction, SendBudget
 from mailflow.core.ports import Classifier, Renderer
 from mailflow.core.storage import Counts, DecidedMail, OutboxView, Read
 from mailflow.reading.sender import Desk
@@ -25,6 +25,7 @@ from mailflow.testing import (
     PlainRenderer,
     ScriptedSubmission,
     classification,
+    defaults,
     raw_mail,
 )
 
@@ -36,20 +37,7 @@ WORDS: dict[str, Classification] = {
 }
 """What the model says of a text that has the word: answered, drafted for a person, ignored, held."""
 
-DEFAULTS = Defaults(
-    kill_switch=False,
-    rollout=Rollout.LIVE,
-    canary_share=0.1,
-    read_languages=("en",),
-    answer_languages=(),
-    min_confidence=0.5,
-    min_further_confidence=0.5,
-    min_reply_probability=0.6,
-    min_ignore_probability=0.6,
-    sure_ignore_probability=0.95,
-    max_pathless_doubt=0.15,
-    max_age_days=14,
-    silent_intents=("no_request",),
+DEFAULTS = defaults(
     hold_if=("has_deliverable",),
     send_budget=SendBudget(
         per_thread=1,

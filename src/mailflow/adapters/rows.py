@@ -31,16 +31,7 @@ def answer_part(part: AnswerPart) -> dict[str, Any]:
 def explanation(classification: Classification) -> dict[str, Any]:
     """Why the classifier said what it said, for people."""
     return {
-        "neighbours": [
-            {
-                "example": one.example_id,
-                "intents": list(one.intents),
-                "action": one.action.value,
-                "similarity": round(one.similarity, 4),
-                "excerpt": one.excerpt,
-            }
-            for one in classification.neighbours
-        ],
+        "neighbours": [one.document for one in classification.neighbours],
         "nearness": round(classification.nearness, 4),
         "flip": classification.flip,
         "slots": [{"name": slot.name, "text": slot.text} for slot in classification.slots],

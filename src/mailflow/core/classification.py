@@ -45,6 +45,17 @@ class Neighbour:
     excerpt: str
     """How it begins: 100 characters at most."""
 
+    @property
+    def document(self) -> dict[str, object]:
+        """As it is stored and printed."""
+        return {
+            "example": self.example_id,
+            "intents": list(self.intents),
+            "action": self.action.value,
+            "similarity": round(self.similarity, 4),
+            "excerpt": self.excerpt,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Slot:

@@ -160,14 +160,5 @@ def classified_line(file: str, triaged: Triaged) -> ClassifiedLine:
         withheld=triaged.withheld,
         slots=[SlotLine(name=slot.name, text=slot.text) for slot in classification.slots],
         flip=classification.flip,
-        neighbours=[
-            NeighbourLine(
-                example=one.example_id,
-                intents=list(one.intents),
-                action=one.action.value,
-                similarity=round(one.similarity, 4),
-                excerpt=one.excerpt,
-            )
-            for one in classification.neighbours
-        ],
+        neighbours=[NeighbourLine.model_validate(one.document) for one in classification.neighbours],
     )
