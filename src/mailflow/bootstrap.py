@@ -7,6 +7,7 @@ Why the model, the store and the servers are imported where they are built: spaC
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from mailflow.adapters import assets
 from mailflow.adapters.canned import CannedRenderer, canned_problems, load_canned
 from mailflow.adapters.certificates import FILE as CERTIFICATE
 from mailflow.adapters.certificates import load_certificate, read_certificate
+from mailflow.adapters.machine import is_running, this_machine
 from mailflow.adapters.mail_files import is_maildir
 from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.partners_csv import read_partners
@@ -25,6 +27,8 @@ from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.renderer import TemplateRenderer
 from mailflow.core.certify import problems as certificate_problems
 from mailflow.core.check import ENGLISH, Problem, check
+from mailflow.core.digest import DigestHeaders
+from mailflow.core.fleet import ALL_ROLES, Role, WorkerRecord
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
@@ -33,11 +37,13 @@ from mailflow.core.storage import Read
 from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.domain_name import to_ascii
 from mailflow.reading.sender import Desk
+from mailflow.services.digest import Digest
+from mailflow.services.fleet import Membership
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.triage import Triage
-from mailflow.services.worker import Worker
-from mailflow.settings import Settings
+from mailflow.services.worker import Chore, JobRunner, Worker
+from mailflow.settings import ImapSettings, Settings
 
 if TYPE_CHECKING:
     from mailflow.adapters.examples import ExampleSet
@@ -103,7 +109,11 @@ def build_store(settings: Settings) -> SqlStore:
     if engine.dialect.name == "sqlite":
         schema.upgrade(engine)
     schema.require_newest(engine)
-    return SqlStore(engine)
+    if engine.dialect.name == "sqlite":
+        return SqlStore(engine)
+    from mailflow.adapters.jobs import Jobs
+
+    return SqlStore(engine, Jobs())
 
 
 def read_playbook(settings: Settings) -> Playbook:
@@ -166,10 +176,15 @@ def build_understanding(
     return trained, playbook.model_copy(update={"certificate": certificate})
 
 
-def build_source(settings: Settings) -> ImapSource:
+def build_sources(settings: Settings) -> list[ImapSource]:
+    """[imap], and each of [mailboxes.NAME]."""
+    return [build_source(settings), *(build_source(settings, one) for one in settings.mailboxes.values())]
+
+
+def build_source(settings: Settings, imap: ImapSettings | None = None) -> ImapSource:
     from mailflow.adapters.imap import ImapAccount, ImapSource
 
-    imap = settings.imap
+    imap = imap or settings.imap
     if not imap.host:
         raise SettingsError("[imap] host is not set; `mailflow init` writes a mailflow.toml to fill in")
     ca_file = str(imap.ca_file) if imap.ca_file else None
@@ -184,6 +199,7 @@ def build_source(settings: Settings) -> ImapSource:
             mailbox=imap.mailbox,
             processed=imap.processed,
             failed=imap.failed,
+            sent=imap.sent,
             max_size=imap.max_size_mib << 20,
         )
     )
@@ -211,6 +227,7 @@ def build_submission(settings: Settings) -> SmtpSubmission:
             password=smtp.secret(),
             ca_file=str(smtp.ca_file) if smtp.ca_file else None,
             local_hostname=smtp.local_hostname or settings.desk.addresses[0].rpartition("@")[2],
+            bcc=smtp.bcc,
         )
     )
 
@@ -225,8 +242,12 @@ def build_worker(
     read: Read | None = None,
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
+    roles: frozenset[Role] = ALL_ROLES,
 ) -> Worker:
-    """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change."""
+    """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change.
+
+    On PostgreSQL its turns are jobs, shared with the workers of other machines; on SQLite they are loops.
+    """
     found = find_assets(settings)
     store, clock = store or build_store(settings), clock or SystemClock()
     classifier, playbook = build_understanding(found, classifier=classifier, rollout=settings.desk.rollout)
@@ -249,17 +270,51 @@ def build_worker(
         ),
         clock=clock,
         jitter=jitter,
+        undo=timedelta(seconds=settings.desk.undo_seconds),
     )
-    outbox = Outbox(store=store, submission=submission or build_submission(settings), clock=clock, jitter=jitter)
+    outbox = Outbox(
+        store=store,
+        submission=submission or build_submission(settings),
+        clock=clock,
+        jitter=jitter,
+        per_minute=settings.smtp.max_per_minute,
+    )
     return Worker(
-        source=source or build_source(settings),
+        sources=[source] if source else build_sources(settings) if Role.FETCH in roles else [],
         store=store,
         processing=processing,
         outbox=outbox,
+        membership=build_membership(store, clock, roles),
         clock=clock,
         jitter=jitter,
         poll=settings.poll,
+        roles=roles,
+        runner=_job_runner(settings, store),
+        chores=_chores(settings, store),
     )
+
+
+def build_membership(store: SqlStore, clock: Clock, roles: frozenset[Role]) -> Membership:
+    now = clock.now()
+    me = WorkerRecord(store.holder, this_machine(), os.getpid(), roles, now, now)
+    return Membership(store=store, me=me, clock=clock, is_running=is_running)
+
+
+def _job_runner(settings: Settings, store: SqlStore) -> JobRunner | None:
+    if store.engine.dialect.name == "sqlite":
+        return None
+    from mailflow.adapters.jobs import ProcrastinateRunner
+
+    return ProcrastinateRunner(settings.store.url)
+
+
+def _chores(settings: Settings, store: SqlStore) -> list[Chore]:
+    desk = settings.desk
+    if not desk.digest_to:
+        return []
+    address = desk.addresses[0]
+    headers = DigestHeaders(desk.name, address, settings.smtp.reverse_path or address, desk.digest_to)
+    return [Digest(store=store, headers=headers, hour=desk.digest_hour)]
 
 
 def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
@@ -267,7 +322,13 @@ def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
     from mailflow.adapters import schema
     from mailflow.adapters.store import open_engine
 
-    return schema.upgrade(open_engine(settings.store.url))
+    engine = open_engine(settings.store.url)
+    before_and_after = schema.upgrade(engine)
+    if engine.dialect.name == "postgresql":
+        from mailflow.adapters import jobs
+
+        jobs.upgrade(engine)
+    return before_and_after
 
 
 def read_holdout(found: Assets) -> ExampleSet:

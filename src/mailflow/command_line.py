@@ -45,6 +45,13 @@ def open_unit(config: Path | None) -> Iterator[Unit]:
 
 
 @contextmanager
+def open_view(config: Path | None) -> Iterator[Unit]:
+    """Only to look."""
+    with open_store(config) as store, store.view() as unit:
+        yield unit
+
+
+@contextmanager
 def progress(what: str) -> Iterator[Callable[[float, float], None]]:
     """A bar on standard error; call what it gives with (done, total)."""
     columns = SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn()

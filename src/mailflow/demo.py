@@ -100,7 +100,7 @@ def _settings(mail: EmbeddedMail, store_path: Path) -> Settings:
     desk = Settings().desk
     account = {"host": mail.host, "security": "none", "username": desk.addresses[0], "password": _PASSWORD}
     return Settings(
-        desk=DeskSettings(rollout=Rollout.LIVE),  # its partners are invented
+        desk=DeskSettings(rollout=Rollout.LIVE, undo_seconds=0),  # its partners are invented, and nobody cancels
         imap=ImapSettings.model_validate(account | {"port": mail.imap_port}),
         smtp=SmtpSettings.model_validate(account | {"port": mail.smtp_port}),
         store=StoreSettings(url=f"sqlite:///{store_path}"),
@@ -155,7 +155,7 @@ def _show_until_done(
     task = bar.add_task("mails dealt with", total=len(samples))
     with Live(console=out, refresh_per_second=5) as live:
         while True:
-            with store.unit() as unit:
+            with store.view() as unit:
                 mails, counts = unit.decided(0, len(samples)), unit.counts()
             bar.update(task, completed=counts.received - counts.pending)
             live.update(Group(console.day_table(mails, waits(mails, deliveries.at)), bar))

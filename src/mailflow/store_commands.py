@@ -9,15 +9,18 @@ from typing import Annotated
 import typer
 
 from mailflow import bootstrap, console, settings
-from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_store, open_unit, out
+from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_store, open_unit, open_view, out
 from mailflow.core.delivery import OutboxState
 from mailflow.core.octets import slices
+from mailflow.services.reconcile import Gap, resolve_uncertain
+from mailflow.services.reconcile import reconcile as compare
 
 threads_app = typer.Typer(help="The threads in the store.", no_args_is_help=True)
 outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Mails that could not be processed.", no_args_is_help=True)
 mutes_app = typer.Typer(help="Addresses that get no automatic mail for a time.", no_args_is_help=True)
 partners_app = typer.Typer(help="The partner directory.", no_args_is_help=True)
+workers_app = typer.Typer(help="The workers of the store.", no_args_is_help=True)
 db_app = typer.Typer(help="The store's schema.", no_args_is_help=True)
 GROUPS = {
     "threads": threads_app,
@@ -25,6 +28,7 @@ GROUPS = {
     "quarantine": quarantine_app,
     "mutes": mutes_app,
     "partners": partners_app,
+    "workers": workers_app,
     "db": db_app,
 }
 
@@ -41,14 +45,14 @@ def threads_list(
     status: Annotated[str | None, typer.Option(help="open, answered, held or ignored")] = None,
 ) -> None:
     """The threads, newest first."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         out.print(console.threads_table(unit.threads(limit, status)))
 
 
 @threads_app.command("show")
 def threads_show(thread_id: int, config: ConfigOption = None) -> None:
     """One thread: its mails, what was decided and why, and what happened when."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         story = unit.story(thread_id)
     if story is None:
         fail(f"there is no thread {thread_id}; `mailflow threads list` shows them")
@@ -77,7 +81,7 @@ def outbox_list(
     state: Annotated[OutboxState | None, typer.Option(help="only these")] = None,
 ) -> None:
     """Answers and how far they are."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         out.print(console.outbox_table(unit.outbox(limit, state)))
 
 
@@ -91,10 +95,30 @@ def outbox_retry(entry_id: int, config: ConfigOption = None) -> None:
     out.print(f"answer {entry_id} is queued again")
 
 
+@outbox_app.command("cancel")
+def outbox_cancel(entry_id: int, config: ConfigOption = None) -> None:
+    """Do not send an answer that waits, failed or is uncertain; its thread waits for a person then."""
+    with open_unit(config) as unit:
+        done = unit.cancel_outbox(entry_id, *_now_and_who())
+    if not done:
+        fail(f"answer {entry_id} cannot be cancelled any more; `mailflow outbox list` shows how far it is")
+    out.print(f"answer {entry_id} will not be sent; its thread is held")
+
+
+@outbox_app.command("confirm")
+def outbox_confirm(entry_id: int, config: ConfigOption = None) -> None:
+    """Say that an uncertain answer arrived."""
+    with open_unit(config) as unit:
+        done = unit.confirm_outbox(entry_id, *_now_and_who())
+    if not done:
+        fail(f"answer {entry_id} is not uncertain; `mailflow outbox list --state uncertain` shows those that are")
+    out.print(f"answer {entry_id} counts as sent")
+
+
 @quarantine_app.command("list")
 def quarantine_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
     """Mails that could not be processed, and why."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         out.print(console.quarantine_table(unit.quarantined(limit)))
 
 
@@ -119,7 +143,7 @@ def quarantine_retry(inbound_id: int, config: ConfigOption = None) -> None:
 @mutes_app.command("list")
 def mutes_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
     """Addresses whose mail came back, until when they are spared, and why."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         out.print(console.mutes_table(unit.mutes(datetime.now(UTC), limit)))
 
 
@@ -149,10 +173,34 @@ def partners_import(
 @partners_app.command("list")
 def partners_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
     """The partners, by company."""
-    with open_unit(config) as unit:
+    with open_view(config) as unit:
         directory = unit.partners()
     out.print(console.partners_table(directory.partners[:limit]))
     out.print(f"{len(directory.partners)} partners with {len(directory.domains)} domains")
+
+
+@workers_app.command("list")
+def workers_list(config: ConfigOption = None) -> None:
+    """Who is at work on this store."""
+    with open_view(config) as unit:
+        out.print(console.workers_table(unit.workers()))
+
+
+def reconcile(config: ConfigOption = None) -> None:
+    """Compare the mailbox with the ledger, name each gap, mend what is safe. Exit 1 if a gap remains."""
+    with explained():
+        chosen = settings.read_settings(config)
+        store, clock = bootstrap.build_store(chosen), bootstrap.SystemClock()
+        gaps: list[Gap] = []
+        for source in bootstrap.build_sources(chosen):
+            gaps += compare(source, store, clock)
+            proved = resolve_uncertain(source, store, clock)
+            source.close()
+            if proved:
+                out.print(f"{proved} uncertain answers were found among the sent mail and count as sent")
+    out.print(console.gaps_table(gaps) if gaps else "reconcile: every mail of the mailbox is in the ledger")
+    if any(not gap.is_mended for gap in gaps):
+        raise typer.Exit(1)
 
 
 @db_app.command("upgrade")

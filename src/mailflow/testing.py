@@ -8,7 +8,7 @@ from typing import Any
 from mailflow.core.classification import ActionScores, Classification, ClassifierInput, IntentScore
 from mailflow.core.message import Address, InboundMessage, MailRef, OutboundMessage, RawMessage, Role, Span
 from mailflow.core.playbook import Defaults, Rollout, SendBudget
-from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Letter, RenderedAnswer
+from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Letter, RenderedAnswer, Survey
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DESK = "partnersupport@gitlab.com"
@@ -35,6 +35,8 @@ class MemorySource:
     inbox: dict[int, bytes] = field(default_factory=dict)
     acknowledged: list[tuple[int, Disposition]] = field(default_factory=list)
     last_uid: int = 0
+    sent: frozenset[str] = frozenset()
+    """Message-IDs in the folder of sent mail."""
 
     def deliver(self, content: bytes) -> None:
         self.last_uid += 1
@@ -45,6 +47,18 @@ class MemorySource:
         for uid in sorted(uid for uid in self.inbox if uid > after):
             ref = MailRef(self.account, self.mailbox, self.uid_validity, uid)
             yield Batch((RawMessage(ref, self.inbox[uid], NOON),), Cursor(self.uid_validity, uid))
+
+    def survey(self) -> Survey:
+        return Survey(self.uid_validity, tuple(sorted(self.inbox)), self.last_uid)
+
+    def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
+        for uid in uids:
+            if uid in self.inbox:
+                ref = MailRef(self.account, self.mailbox, self.uid_validity, uid)
+                yield Batch((RawMessage(ref, self.inbox[uid], NOON),), None)
+
+    def find_sent(self, message_ids: Sequence[str]) -> frozenset[str]:
+        return self.sent & set(message_ids)
 
     def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
         for ref in refs:

@@ -22,7 +22,7 @@ from time import monotonic
 from mailflow.adapters.spool import opened
 from mailflow.core.message import MailRef, RawMessage
 from mailflow.core.octets import Octets, slices
-from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.core.ports import Batch, Cursor, Disposition, Survey
 from mailflow.errors import ConnectionFailed
 
 UID_VALIDITY = 1
@@ -104,6 +104,15 @@ class _FileSource(ABC):
                 mail = self._read(path, files)
             if mail and mail.uid in wanted:
                 self._put_away(path, mail.uid, disposition)
+
+    def survey(self) -> Survey | None:
+        return None
+
+    def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
+        return iter(())
+
+    def find_sent(self, message_ids: Sequence[str]) -> frozenset[str]:
+        return frozenset()
 
     def wait(self, timeout: timedelta) -> bool:
         """See Source. False too when interrupted; an `interrupt` that came before the wait ends it at once."""

@@ -2,31 +2,37 @@
 
 Rules obeyed here:
 - SQLite runs in WAL with synchronous=FULL and BEGIN IMMEDIATE: a commit that said yes survives a power cut, and a
-  writer waits for its turn instead of failing at once with SQLITE_BUSY_SNAPSHOT.
-- The parts of a unit are in adapters/sql: the ledger of the mailbox, threads, outbox, directory, views.
+  writer waits for its turn instead of failing at once with SQLITE_BUSY_SNAPSHOT. Who only reads begins plainly, and
+  waits for nobody.
+- What a unit has made due is told to the workers inside its own transaction (`announce`): both are committed, or none.
+- The parts of a unit are in adapters/sql: the ledger of the mailbox, threads, outbox, workers, directory, views.
 
 Why Core statements and not ORM objects: they cost half, and no attribute can be read from an expired row.
 """
 
 import json
+import os
 import secrets
-from collections.abc import Iterator
+import socket
+from collections.abc import Callable, Iterator, Set
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 
 from mailflow.adapters.spool import spooled
 from mailflow.adapters.sql.directory import Directory
-from mailflow.adapters.sql.ledger import Ledger
-from mailflow.adapters.sql.outbox import Outbox
-from mailflow.adapters.sql.session import SECRET
+from mailflow.adapters.sql.fleet import Fleet
+from mailflow.adapters.sql.session import SECRET, Call
 from mailflow.adapters.sql.threads import Threads
 from mailflow.adapters.sql.views import Views
 from mailflow.core.octets import Octets
 from mailflow.errors import StoreError
+
+Announce = Callable[[Connection, Set[Call]], None]
+_READING = "mailflow_only_reads"
 
 
 def open_engine(url: str) -> Engine:
@@ -55,27 +61,38 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")
 
 
 class SqlStore:
     """Implements core.storage.Store."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, announce: Announce | None = None) -> None:
+        """`announce` tells workers on other machines what is due, on the connection of the unit that made it due."""
+        self.engine, self._announce = engine, announce
+        self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     @contextmanager
     def unit(self) -> Iterator["SqlUnit"]:
-        try:
-            with self.engine.begin() as connection:
-                yield SqlUnit(connection)
-        except OperationalError as error:
-            raise StoreError(f"the database refused: {error.orig}") from error
+        with _explained(), self.engine.begin() as connection:
+            unit = SqlUnit(connection, self.holder)
+            yield unit
+            if self._announce is not None and unit.calls:
+                self._announce(connection, unit.calls)
+
+    @contextmanager
+    def view(self) -> Iterator["SqlUnit"]:
+        """On PostgreSQL the database itself refuses to write."""
+        with _explained(), self.engine.connect() as connection:
+            options = {"postgresql_readonly": True} if self.engine.dialect.name == "postgresql" else {}
+            with connection.execution_options(**{_READING: True}, **options).begin():
+                yield SqlUnit(connection, self.holder)
 
     @contextmanager
     def opened(self, inbound_id: int) -> Iterator[Octets]:
         with ExitStack() as spool:
-            with self.unit() as unit:
+            with self.view() as unit:
                 octets = spool.enter_context(spooled(unit.content(inbound_id)))
             yield octets
 
@@ -87,7 +104,15 @@ class SqlStore:
         self.engine.dispose()
 
 
-class SqlUnit(Ledger, Threads, Outbox, Directory, Views):
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError) as error:
+        raise StoreError(f"the database refused: {error.orig}") from error
+
+
+class SqlUnit(Fleet, Threads, Directory, Views):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

@@ -9,12 +9,23 @@ Rule: every lookup has an index, so that the cost of a mail does not grow with t
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, DateTime, Index, Integer, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 from sqlmodel import Column, Field, SQLModel
 
-from mailflow.core.delivery import InboundState, OutboxState
+from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 
 BigId = BigInteger().with_variant(Integer, "sqlite")
 
@@ -36,9 +47,14 @@ class Instant(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _one_of(column: str, states: type[InboundState] | type[OutboxState], name: str) -> CheckConstraint:
+def _one_of(column: str, states: type[InboundState | OutboxState | OutboxKind], name: str) -> CheckConstraint:
     listed = ", ".join(f"'{state.value}'" for state in states)
     return CheckConstraint(f"{column} IN ({listed})", name=name)
+
+
+def _index_where(name: str, condition: str, *columns: str, unique: bool = False) -> Index:
+    """A partial index: it holds the rows that somebody waits for, however many are done."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(condition), postgresql_where=text(condition))
 
 
 class RawRow(SQLModel, table=True):
@@ -77,8 +93,11 @@ class InboundRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account", "mailbox", "uid_validity", "uid", name="uq_inbound_uid"),
         _one_of("state", InboundState, "ck_inbound_state"),
-        Index("ix_inbound_due", "state", "due_at"),
-        Index("ix_inbound_unacknowledged", "account", "mailbox", "acknowledged_at", "state"),
+        _index_where("ix_inbound_due", "state = 'received'", "due_at", "id"),
+        _index_where("ix_inbound_claimed", "state = 'processing'", "claimed_by"),
+        _index_where("ix_inbound_quarantined", "state = 'quarantined'", "id"),
+        _index_where("ix_inbound_unacknowledged", "acknowledged_at IS NULL", "account", "mailbox", "id"),
+        Index("ix_inbound_received", "received_at"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
     account: str
@@ -92,6 +111,8 @@ class InboundRow(SQLModel, table=True):
     attempts: int = 0
     due_at: datetime = Field(sa_type=Instant)
     claimed_at: datetime | None = Field(default=None, sa_type=Instant)
+    claimed_by: str = ""
+    """The worker that has it while it is `processing`."""
     acknowledged_at: datetime | None = Field(default=None, sa_type=Instant)
     message_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))
     """The message row that this mail became, or the one that it is a copy of."""
@@ -183,14 +204,20 @@ class OutboxRow(SQLModel, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         _one_of("state", OutboxState, "ck_outbox_state"),
-        Index("ix_outbox_due", "state", "due_at"),
+        _one_of("kind", OutboxKind, "ck_outbox_kind"),
+        CheckConstraint("kind <> 'automatic' OR decision_id IS NOT NULL", name="ck_outbox_decision"),
+        _index_where("ix_outbox_due", "state = 'queued'", "due_at", "id"),
+        _index_where("ix_outbox_open", "state IN ('failed', 'uncertain')", "state", "finished_at"),
+        _index_where("uq_outbox_sending", "state = 'sending'", "recipient", unique=True),
+        Index("ix_outbox_claimed", "claimed_at"),
         Index("ix_outbox_recipient", "recipient", "queued_at"),
         Index("ix_outbox_domain", "recipient_domain", "queued_at"),
         Index("ix_outbox_queued", "queued_at"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
-    decision_id: int = Field(sa_column=Column(BigId, nullable=False, unique=True))
-    thread_id: int = Field(sa_column=Column(BigId, nullable=False, index=True))
+    kind: str = OutboxKind.AUTOMATIC
+    decision_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, unique=True))
+    thread_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True, index=True))
     message_id: str = Field(sa_column=Column(Text, nullable=False, unique=True))
     reverse_path: str
     recipient: str
@@ -203,9 +230,39 @@ class OutboxRow(SQLModel, table=True):
     queued_at: datetime = Field(sa_type=Instant)
     due_at: datetime = Field(sa_type=Instant)
     claimed_at: datetime | None = Field(default=None, sa_type=Instant)
+    claimed_by: str = ""
+    """The worker that has it while it is `sending`."""
     finished_at: datetime | None = Field(default=None, sa_type=Instant)
     reply_code: int | None = None
     error: str = Field(default="", sa_type=Text)
+
+
+class WorkerRow(SQLModel, table=True):
+    """Who is at work: one row a process, gone when it ends or is buried."""
+
+    __tablename__ = "worker"
+    id: str = Field(primary_key=True)
+    machine: str
+    pid: int
+    roles: str
+    started_at: datetime = Field(sa_type=Instant)
+    seen_at: datetime = Field(sa_type=Instant)
+
+
+class LeaseRow(SQLModel, table=True):
+    """What one worker alone may hold, a mailbox's connection; it ends with its holder."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True)
+    holder: str = Field(index=True)
+
+
+class ChoreRow(SQLModel, table=True):
+    """When what is done from time to time was done last, by whichever worker."""
+
+    __tablename__ = "chore"
+    name: str = Field(primary_key=True)
+    done_at: datetime = Field(sa_type=Instant)
 
 
 class MuteRow(SQLModel, table=True):

@@ -3,11 +3,13 @@
     inbound   received -> processing -> done | duplicate | received (again later) | quarantined
     outbox    queued -> sending -> sent | queued (4yz) | failed (5yz) | uncertain;  queued -> cancelled
               sent -> bounced, when another server gives it back
+              uncertain -> sent, when our Message-ID is found where only a mail that went out can have brought it
 
 Rule: a state changes only along TRANSITIONS, by compare-and-set; the database repeats the state names in a CHECK.
 Rule: attempts are counted when the work is claimed, so a crash counts too.
-Rule: `sending` is committed before the first byte goes out. Found at start, it means: nobody knows.
+Rule: `sending` is committed before the first byte goes out. Of a worker that is gone, it means: nobody knows.
 It is never sent again blindly.
+Rule: an answer waits in `queued` for its undo window; cancelling and claiming are the same compare-and-set.
 """
 
 from dataclasses import dataclass
@@ -26,6 +28,10 @@ BOUNCE_WINDOW = timedelta(days=7)
 
 Why seven: servers try for four to five days (RFC 5321, 4.5.4.1).
 """
+
+
+PROOF_WINDOW = timedelta(days=2)
+"""How long our own copy of an uncertain answer is looked for. Why two: whoever must decide should not wait longer."""
 
 
 def mute_until(is_permanent: bool, now: datetime) -> datetime:
@@ -51,6 +57,14 @@ class OutboxState(StrEnum):
     BOUNCED = "bounced"
 
 
+class OutboxKind(StrEnum):
+    """Why a mail goes out."""
+
+    AUTOMATIC = "automatic"
+    PERSON = "person"
+    DIGEST = "digest"
+
+
 INBOUND_TRANSITIONS: dict[InboundState, frozenset[InboundState]] = {
     InboundState.RECEIVED: frozenset({InboundState.PROCESSING, InboundState.DUPLICATE}),
     InboundState.PROCESSING: frozenset(
@@ -64,8 +78,10 @@ INBOUND_TRANSITIONS: dict[InboundState, frozenset[InboundState]] = {
 OUTBOX_TRANSITIONS: dict[OutboxState, frozenset[OutboxState]] = {
     OutboxState.QUEUED: frozenset({OutboxState.SENDING, OutboxState.CANCELLED}),
     OutboxState.SENDING: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED, OutboxState.UNCERTAIN}),
-    OutboxState.FAILED: frozenset({OutboxState.QUEUED}),
-    OutboxState.UNCERTAIN: frozenset({OutboxState.SENT, OutboxState.QUEUED, OutboxState.FAILED, OutboxState.BOUNCED}),
+    OutboxState.FAILED: frozenset({OutboxState.QUEUED, OutboxState.CANCELLED}),
+    OutboxState.UNCERTAIN: frozenset(
+        {OutboxState.SENT, OutboxState.QUEUED, OutboxState.CANCELLED, OutboxState.BOUNCED}
+    ),
     OutboxState.SENT: frozenset({OutboxState.BOUNCED}),
     OutboxState.CANCELLED: frozenset(),
     OutboxState.BOUNCED: frozenset(),

@@ -36,6 +36,17 @@ class Disposition(StrEnum):
     FAILED = "failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a mailbox holds now."""
+
+    uid_validity: int
+    uids: tuple[int, ...]
+    """Ascending."""
+    last_uid: int
+    """The highest that was ever given out under this UIDVALIDITY, as far as the server tells."""
+
+
 class Source(Protocol):
     """A mailbox: IMAP, a Maildir, a folder of .eml files. Reading changes nothing on it."""
 
@@ -51,6 +62,18 @@ class Source(Protocol):
 
     def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
         """Mark these as dealt with on the server (move or keyword). Harmless when repeated or when they are gone."""
+        ...
+
+    def survey(self) -> Survey | None:
+        """None for sources that keep no UIDs: what lies in them is what has not been dealt with. As `fetch` raises."""
+        ...
+
+    def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
+        """Those of `uids` (ascending) that still exist, without moving the cursor. As `fetch` raises."""
+        ...
+
+    def find_sent(self, message_ids: Sequence[str]) -> frozenset[str]:
+        """Which of our own mails lie in the account's folder of sent mail. As `fetch` raises."""
         ...
 
     def wait(self, timeout: timedelta) -> bool:
@@ -151,4 +174,24 @@ class Renderer(Protocol):
 class Clock(Protocol):
     def now(self) -> datetime:
         """Aware, UTC."""
+        ...
+
+
+class TokenProvider(Protocol):
+    """Access tokens for one mailbox (OAuth 2.0), in place of a password. May be used from several threads."""
+
+    def token(self) -> str:
+        """One that holds for some minutes yet; cheap while it does. Raises LoginRefused, ConnectionFailed."""
+        ...
+
+    def refuse(self, token: str) -> None:
+        """A mail server did not take this one: the next `token` is a new one."""
+        ...
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """Until when the token in hand holds (UTC); None where there is none, or nobody told.
+
+        In the past: no new one could be had, or nobody has asked for one since; `token` tells which.
+        """
         ...

@@ -6,12 +6,13 @@ A Unit is one transaction: leaving it without an exception commits, otherwise no
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailflow.core.classification import Classification
 from mailflow.core.conversation import Candidate, Clues, Placement
-from mailflow.core.delivery import OutboxState
+from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
+from mailflow.core.fleet import Buried, Role, WorkerRecord
 from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, Sender
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
@@ -78,6 +79,8 @@ class Outcome:
     classification: Classification
     decision: Decision
     answer: OutboundMessage | None
+    send_at: datetime | None = None
+    """When the answer may leave; until then a person may cancel it. None: at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,16 @@ class OutboxEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """What the ledger says of one UID."""
+
+    inbound_id: int
+    state: InboundState
+    is_moved: bool
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Mute:
     """An address that gets nothing automatic for a time."""
 
@@ -109,12 +122,15 @@ class Mute:
 @dataclass(frozen=True, slots=True)
 class OutboxView:
     id: int
-    thread_id: int
+    kind: OutboxKind
+    thread_id: int | None
+    """None for what belongs to no thread: the digest."""
     recipient: str
     subject: str
     state: OutboxState
     attempts: int
     queued_at: datetime
+    due_at: datetime
     finished_at: datetime | None
     message_id: str
     error: str
@@ -225,10 +241,17 @@ class Unit(Protocol):
         """
         ...
 
-    def reclaim_abandoned(self, claimed_before: datetime) -> int:
-        """Mails left in `processing` by a crash become `received` again, after MAX_ATTEMPTS `quarantined`.
+    def give_back(self, now: datetime) -> int:
+        """Mails that this worker claimed and did not settle become `received` again, after MAX_ATTEMPTS `quarantined`.
 
-        Returns how many there were.
+        Returns how many there were. Call it where no turn is going on.
+        """
+        ...
+
+    def serialize(self) -> None:
+        """From here to the commit no other worker decides.
+
+        Why: the budgets of recipient, thread, domain, template and desk are read from what is committed.
         """
         ...
 
@@ -251,7 +274,13 @@ class Unit(Protocol):
         ...
 
     # the outbox
-    def claim_outbox(self, now: datetime) -> OutboxEntry | None: ...
+    def claim_outbox(self, now: datetime, per_minute: int | None = None) -> OutboxEntry | None:
+        """The next due answer, its row `sending`; never a second one to a recipient who is being written to.
+
+        None where nothing is due, or `per_minute` answers were tried within the last minute.
+        """
+        ...
+
     def finish_outbox(
         self,
         entry_id: int,
@@ -265,12 +294,28 @@ class Unit(Protocol):
         """From `sending` to `to`. False: somebody else was faster, nothing changed."""
         ...
 
-    def doubt_abandoned(self, claimed_before: datetime, now: datetime) -> int:
-        """Entries left in `sending` by a crash become `uncertain`. Returns how many."""
-        ...
-
     def retry_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
         """A person sends it again: `failed` or `uncertain` becomes `queued`."""
+        ...
+
+    def cancel_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        """What is queued, failed or uncertain becomes `cancelled`, and its thread waits for a person."""
+        ...
+
+    def confirm_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        """A person knows that it arrived: `uncertain` becomes `sent`."""
+        ...
+
+    def prove_sent(self, message_ids: Sequence[str], evidence: str, now: datetime) -> int:
+        """Uncertain answers whose Message-ID was seen where only sending can have brought it. Returns how many."""
+        ...
+
+    def uncertain(self, since: datetime, limit: int) -> list[tuple[int, str]]:
+        """(entry id, Message-ID) of the uncertain answers, oldest first."""
+        ...
+
+    def enqueue_digest(self, message: OutboundMessage, now: datetime) -> bool:
+        """False where a digest of that Message-ID is there already."""
         ...
 
     def record_bounce(self, origin: Origin, now: datetime) -> int:
@@ -281,9 +326,42 @@ class Unit(Protocol):
         """
         ...
 
-    def next_due(self) -> datetime | None:
-        """When the earliest waiting mail or answer is due."""
+    def next_due(self, role: Role | None = None) -> datetime | None:
+        """When the earliest waiting mail (PROCESS) or answer (SEND), or either of them, is due."""
         ...
+
+    # the workers
+    def beat(self, worker: WorkerRecord) -> bool:
+        """Say that `worker` lives. False: it was not known, because it is new or was buried."""
+        ...
+
+    def workers(self) -> list[WorkerRecord]: ...
+    def bury(self, worker_ids: Sequence[str], now: datetime) -> Buried:
+        """Strike these from the roll, end their leases, and take up what nobody on the roll has claimed."""
+        ...
+
+    def take_lease(self, name: str) -> bool:
+        """Whether this worker holds it now."""
+        ...
+
+    def take_turn(self, chore: str, every: timedelta, now: datetime) -> bool:
+        """Whether `chore` is due, and this worker the one to do it."""
+        ...
+
+    def wake(self, now: datetime) -> None:
+        """Call the workers once more for whatever is due; a call may have been lost."""
+        ...
+
+    # the mailbox and its ledger, compared
+    def states(self, account: str, mailbox: str, uid_validity: int, uids: Sequence[int]) -> dict[int, LedgerEntry]:
+        """What the ledger has of these UIDs."""
+        ...
+
+    def unmoved(self, account: str, mailbox: str, uid_validity: int) -> dict[int, int]:
+        """UID -> inbound id of the settled mails that were not moved yet."""
+        ...
+
+    def move_again(self, inbound_ids: Sequence[int]) -> None: ...
 
     # people and their threads
     def merge_threads(self, thread_id: int, into: int, now: datetime, actor: str) -> bool:
@@ -314,7 +392,14 @@ class Unit(Protocol):
 
 
 class Store(Protocol):
+    holder: str
+    """The worker in whose name units claim."""
+
     def unit(self) -> AbstractContextManager[Unit]: ...
+    def view(self) -> AbstractContextManager[Unit]:
+        """A unit that only reads: it sees one state of the store and keeps nobody from writing."""
+        ...
+
     def opened(self, inbound_id: int) -> AbstractContextManager[Octets]:
         """The mail as it came. Outside of any unit: a slow reader keeps nobody from the store.
 

@@ -17,7 +17,7 @@ def ingest(source: Source, store: Store, clock: Clock) -> Recorded:
 
     Raises ConnectionFailed, LoginRefused, StoreError.
     """
-    with store.unit() as unit:
+    with store.view() as unit:
         cursor = unit.cursor(source.account, source.mailbox)
     total = Recorded()
     for batch in source.fetch(cursor):
@@ -31,7 +31,7 @@ def acknowledge(source: Source, store: Store, clock: Clock) -> int:
     """Move what is dealt with out of the inbox. Returns how many mails. Raises ConnectionFailed, LoginRefused."""
     done = 0
     while True:
-        with store.unit() as unit:
+        with store.view() as unit:
             waiting = unit.unacknowledged(source.account, source.mailbox, _ACKNOWLEDGED_AT_ONCE)
         if not waiting:
             return done

@@ -5,37 +5,37 @@
     4yz, or lost before DATA      -> queued again, later and later; after five tries failed
     5yz                           -> failed, a person looks
     lost after DATA began         -> uncertain, a person looks; it is never sent again blindly
-    found `sending` after a crash -> uncertain
+    its worker is gone            -> uncertain (services/fleet.py)
 
 Why one at a time: of a batch marked `sending`, a crash makes the unsent ones uncertain too.
 """
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from mailflow.core.delivery import OutboxState, next_attempt
 from mailflow.core.ports import Clock, Submission
 from mailflow.core.storage import OutboxEntry, Store
 from mailflow.errors import ConnectionFailed, OutcomeUnknown, SubmissionError
 
-LEASE = timedelta(minutes=15)
-"""Longer than any submission may take (the final dot may wait 10 minutes, RFC 5321, 4.5.3.2.6)."""
-
 
 class Outbox:
-    def __init__(self, *, store: Store, submission: Submission, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        submission: Submission,
+        clock: Clock,
+        jitter: Callable[[], float],
+        per_minute: int | None = None,
+    ) -> None:
+        """`per_minute`: at most so many tries, whichever worker makes them; None: as many as there are."""
         self._store, self._submission, self._clock, self._jitter = store, submission, clock, jitter
-
-    def recover(self, lease: timedelta = timedelta(0)) -> int:
-        """Entries that a stopped worker left in `sending` become uncertain. Returns how many."""
-        with self._store.unit() as unit:
-            now = self._clock.now()
-            return unit.doubt_abandoned(now - lease, now)
+        self._per_minute = per_minute
 
     def deliver_one(self) -> OutboxState | None:
-        """Send the next due answer. None where nothing is due."""
+        """Send the next due answer. None where nothing may be sent now."""
         with self._store.unit() as unit:
-            entry = unit.claim_outbox(self._clock.now())
+            entry = unit.claim_outbox(self._clock.now(), self._per_minute)
         if entry is None:
             return None
         try:

@@ -72,8 +72,13 @@ class Processing:
         desk: DeskIdentity,
         clock: Clock,
         jitter: Callable[[], float],
+        undo: timedelta = timedelta(0),
     ) -> None:
-        """`read` may raise PoisonMail for a mail that cannot be read in time; it is total otherwise."""
+        """`read` may raise PoisonMail for a mail that cannot be read in time; it is total otherwise.
+
+        `undo`: how long an answer waits, so that a person can cancel it.
+        """
+        self._undo = undo
         self._store, self._read, self._classifier, self._renderer = store, read, classifier, renderer
         self._playbook, self._desk, self._clock, self._jitter = playbook, desk, clock, jitter
         self._partners, self._partners_version = NO_PARTNERS, ""
@@ -91,6 +96,7 @@ class Processing:
         classified = self._classify(claimed, understood, failures)
         copies = 0
         with self._store.unit() as unit:
+            unit.serialize()
             for mail in claimed:
                 if mail.inbound_id not in classified:
                     continue
@@ -123,7 +129,7 @@ class Processing:
         untold = {key: read for key, read in understood.items() if not read.message.language}
         if not untold:
             return understood
-        with self._store.unit() as unit:
+        with self._store.view() as unit:
             for key, read in untold.items():
                 joined = self._place(unit, read, self._clues(read)).joined
                 if joined is not None:
@@ -169,10 +175,20 @@ class Processing:
         answer = self._answer(decision, message, recipient, thread_id, key) if decision.answers else None
         unit.save(
             StoredOutcome(
-                mail.inbound_id, mail.sha256, key, thread_id, placement, read, classification, decision, answer
+                mail.inbound_id,
+                mail.sha256,
+                key,
+                thread_id,
+                placement,
+                read,
+                classification,
+                decision,
+                answer,
+                now + self._undo,
             ),
             now,
         )
+        unit.prove_sent(*_proof_of_sending(read), now)
         if read.origin.kind is OriginKind.BOUNCE:
             unit.record_bounce(read.origin, now)
         return False
@@ -222,6 +238,13 @@ class Processing:
             unit.quarantine(mail.inbound_id, retry.reason, now)
         else:
             unit.postpone(mail.inbound_id, retry.due_at, retry.reason, now)
+
+
+def _proof_of_sending(read: Understood) -> tuple[tuple[str, ...], str]:
+    """Message-IDs that only a mail which went out can have brought here: nobody else knows the token in ours."""
+    if read.origin.kind is OriginKind.OWN:
+        return (read.message.message_id,), "our own copy of it came in"
+    return (*read.message.in_reply_to, *read.message.references), "a mail came in that refers to it"
 
 
 def dedup_key(message: InboundMessage) -> str:

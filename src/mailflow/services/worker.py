@@ -1,27 +1,40 @@
-"""The loops of a running desk: one thread reads and decides, one sends. Either may stop and start without loss.
+"""The loops of a running desk. Any of them may stop and start, here or on another machine, without loss.
 
-    intake:  fetch -> store -> decide everything due -> move on the server -> wait (IDLE, at most `poll`)
-    sender:  deliver everything due -> wait until the next is due or something was queued
+    fetch    (one a mailbox, by lease)  store what is new -> move on the server what is settled -> wait (IDLE)
+    process                             decide everything due -> wait until a mail was stored or is due
+    send                                deliver everything due -> wait until an answer was queued or is due
+    tend                                beat, bury the dead, see to what is done from time to time
 
+Rule: due rows are the work; a call only shortens the wait. One that is lost costs LOOK_AGAIN, never a mail.
 Rule: a lost connection is normal: wait, longer each time (capped, with jitter), and connect again.
-Rule: a stop request ends each loop at the next safe point; nothing is left half done that the ledger does not know.
+Rule: a stop request ends each loop at its next safe point; nothing is left half done that the ledger does not know.
 """
 
-import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Protocol
 
+import structlog
+
+from mailflow.core.fleet import ALL_ROLES, HEARTBEAT, Buried, Role
 from mailflow.core.ports import Clock, Source
 from mailflow.core.storage import Store
 from mailflow.errors import LoginRefused, MailflowError
+from mailflow.services.fleet import Membership
 from mailflow.services.ingest import acknowledge, ingest
-from mailflow.services.outbox import LEASE, Outbox
+from mailflow.services.outbox import Outbox
 from mailflow.services.processing import Processing
+from mailflow.services.reconcile import reconcile, resolve_uncertain
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 _FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=1), timedelta(minutes=5)
+LOOK_AGAIN = timedelta(seconds=2)
+"""How long a process or send loop waits at most without a call: other processes may have made something due."""
+RECONCILE_EVERY, RESOLVE_EVERY = timedelta(hours=1), timedelta(minutes=2)
+WAKE_EVERY = timedelta(minutes=1)
 
 
 def reconnect_delay(failures: int, jitter: float) -> timedelta:
@@ -35,130 +48,263 @@ class Signals:
     """How the loops hear of each other and of the end."""
 
     stop: threading.Event = field(default_factory=threading.Event)
+    stored: threading.Event = field(default_factory=threading.Event)
     queued: threading.Event = field(default_factory=threading.Event)
 
 
+@dataclass(slots=True)
+class Loop:
+    """One turn after the other until the stop."""
+
+    name: str
+    turn: Callable[[], None]
+    """All that is due, and the wait for more."""
+    let_go: Callable[[], None] = lambda: None
+    """After a failure, and at the end."""
+    failures: int = 0
+    """In a row."""
+
+
+class JobRunner(Protocol):
+    """Runs `process` and `send` turns as jobs of a queue that spans machines, in place of their loops."""
+
+    def run(self, handlers: Mapping[Role, Callable[[], None]], stop: threading.Event) -> None: ...
+
+
+Chore = Callable[[datetime], None]
+
+
 class Worker:
-    """One mailbox and one outbox, one process."""
+    """The loops of one process, for one store."""
 
     def __init__(
         self,
         *,
-        source: Source,
+        sources: Sequence[Source],
         store: Store,
         processing: Processing,
         outbox: Outbox,
+        membership: Membership,
         clock: Clock,
         jitter: Callable[[], float],
         poll: timedelta,
+        roles: frozenset[Role] = ALL_ROLES,
+        runner: JobRunner | None = None,
+        chores: Sequence[Chore] = (),
     ) -> None:
-        self._source, self._store, self._processing, self._outbox = source, store, processing, outbox
-        self._clock, self._jitter, self._poll = clock, jitter, poll
+        """`chores` are called by one worker of the store about every minute."""
+        self._sources, self._store, self._processing, self._outbox = sources, store, processing, outbox
+        self._membership, self._clock, self._jitter, self._poll = membership, clock, jitter, poll
+        self._roles, self._runner, self._chores = roles, runner, chores
         self.signals = Signals()
         self._broken: Exception | None = None
+        self.loops = self._make_loops()
+
+    def _make_loops(self) -> list[Loop]:
+        loops = [Loop("tend", self._tend)]
+        if Role.FETCH in self._roles:
+            loops += [
+                Loop(f"fetch {one.account} {one.mailbox}", lambda one=one: self._fetch(one), one.close)  # type: ignore[misc]  # mypy and lambda defaults
+                for one in self._sources
+            ]
+        if self._runner is None and Role.PROCESS in self._roles:
+            loops.append(Loop("process", self._process, self._give_back))
+        if self._runner is None and Role.SEND in self._roles:
+            loops.append(Loop("send", self._send))
+        return loops
 
     def run(self) -> None:
-        """Work until `stop` is called. Raises what ended the sender, if it was not a stop."""
-        self.recover()
-        sender = threading.Thread(target=self._send_until_stopped, name="sender", daemon=True)
-        sender.start()
+        """Work until `stop` is called. Raises what ended a loop, if it was not a stop."""
+        self._tell(self._membership.join())
+        threads = [
+            threading.Thread(target=self._until_stopped, args=(loop,), name=loop.name, daemon=True)
+            for loop in self.loops
+        ]
+        for thread in threads:
+            thread.start()
         try:
-            self._take_in_until_stopped()
+            if (runner := self._runner) is not None:
+                self._until_stopped(Loop("jobs", lambda: runner.run(self._handlers(), self.signals.stop)))
+            else:
+                self.signals.stop.wait()
         finally:
             self.stop()
-            sender.join()
-            self._source.close()
+            for thread in threads:
+                thread.join()
+            self._end()
         if self._broken is not None:
             raise self._broken
 
     def run_once(self) -> None:
-        """Deal with all that is there now, then return. Raises ConnectionFailed, LoginRefused, StoreError."""
-        self.recover()
-        self._take_in()
-        while self._outbox.deliver_one() is not None:
-            pass
-        self._outbox.close()
-        self._source.close()
+        """Deal with all that is there now, undo window included, then return.
 
-    def recover(self) -> None:
-        """What a stopped worker left in the middle. Safe only while no other worker uses the store."""
-        reclaimed = self._reclaim()
-        doubtful = self._outbox.recover()
-        if reclaimed or doubtful:
-            log.warning("found after a stop: %d mails to read again, %d answers uncertain", reclaimed, doubtful)
+        Raises ConnectionFailed, LoginRefused, StoreError.
+        """
+        self._tell(self._membership.join())
+        try:
+            for source in self._sources:
+                self._store_new(source)
+            self._decide_all()
+            for source in self._sources:
+                acknowledge(source, self._store, self._clock)
+            self._deliver_all()
+            while (wait := self._until_due(Role.SEND, self._poll)) < self._poll and not self.signals.stop.is_set():
+                self.signals.stop.wait(wait.total_seconds())
+                self._deliver_all()
+        finally:
+            for source in self._sources:
+                source.close()
+            self._outbox.close()
+        self._membership.leave()
 
     def stop(self) -> None:
-        """End both loops soon. May be called from any thread and from a signal handler."""
+        """End all loops soon. May be called from any thread and from a signal handler."""
         self.signals.stop.set()
+        self.signals.stored.set()
         self.signals.queued.set()
-        self._source.interrupt()
+        self._call_fetchers()
 
-    # ------------------------------------------------------------------ intake
+    def _end(self) -> None:
+        """The last things, once all loops have ended."""
+        for loop, source in zip(
+            (one for one in self.loops if one.name.startswith("fetch")), self._sources, strict=False
+        ):
+            with suppress(MailflowError):
+                if not loop.failures:
+                    acknowledge(source, self._store, self._clock)
+            source.close()
+        self._outbox.close()
+        with suppress(MailflowError):
+            self._membership.leave()
 
-    def _reclaim(self) -> int:
-        """Give back mails that a turn claimed and did not settle. Safe here: the intake alone claims, between turns."""
+    def _until_stopped(self, loop: Loop) -> None:
+        while not self.signals.stop.is_set():
+            try:
+                loop.turn()
+                loop.failures = 0
+            except MailflowError as error:
+                loop.failures += 1
+                self._pause(loop, error)
+            except Exception as error:  # noqa: BLE001 - the edge of a loop: a desk with half of its loops must not go on
+                log.error("loop broken", loop=loop.name, error=f"{type(error).__name__}: {error}")
+                self._broken = error
+                self.stop()
+
+    def _pause(self, loop: Loop, error: MailflowError) -> None:
+        with suppress(MailflowError):
+            loop.let_go()
+        delay = reconnect_delay(loop.failures, self._jitter())
+        tell = log.error if isinstance(error, LoginRefused) or loop.failures > 3 else log.warning
+        tell("loop failed", loop=loop.name, error=f"{type(error).__name__}: {error}", next_try_s=delay.total_seconds())
+        self.signals.stop.wait(delay.total_seconds())
+
+    # ------------------------------------------------------------------ fetch
+
+    def _fetch(self, source: Source) -> None:
+        mailbox = f"{source.account}/{source.mailbox}"
         with self._store.unit() as unit:
-            return unit.reclaim_abandoned(self._clock.now())
+            is_ours = unit.take_lease(f"mailbox {mailbox}")
+        if not is_ours:
+            source.close()
+            self.signals.stop.wait(HEARTBEAT.total_seconds())
+            return
+        self._store_new(source)
+        acknowledge(source, self._store, self._clock)
+        self._compare(source, mailbox)
+        if not self.signals.stop.is_set():
+            source.wait(self._poll)
 
-    def _take_in(self) -> None:
-        recorded = ingest(self._source, self._store, self._clock)
+    def _store_new(self, source: Source) -> None:
+        recorded = ingest(source, self._store, self._clock)
         if recorded.new or recorded.copies:
-            log.info("stored %d mails, %d copies", recorded.new, recorded.copies)
+            log.info("stored", mails=recorded.new, copies=recorded.copies)
+            self.signals.stored.set()
+
+    def _compare(self, source: Source, mailbox: str) -> None:
+        now = self._clock.now()
+        with self._store.unit() as unit:
+            compares = unit.take_turn(f"reconcile {mailbox}", RECONCILE_EVERY, now)
+            resolves = unit.take_turn(f"resolve {mailbox}", RESOLVE_EVERY, now)
+        for gap in reconcile(source, self._store, self._clock) if compares else ():
+            log.warning(
+                "mailbox and ledger differ", kind=gap.kind, uid=gap.uid, what=gap.sentence, mended=gap.is_mended
+            )
+        if resolves and (proved := resolve_uncertain(source, self._store, self._clock)):
+            log.info("uncertain answers found sent", answers=proved)
+
+    def _call_fetchers(self) -> None:
+        for source in self._sources:
+            source.interrupt()
+
+    # ------------------------------------------------------------------ process
+
+    def _process(self) -> None:
         self._decide_all()
-        acknowledge(self._source, self._store, self._clock)
+        self._wait_for(self.signals.stored, Role.PROCESS)
 
     def _decide_all(self) -> None:
         while not self.signals.stop.is_set():
             report = self._processing.turn()
-            if report.decided or report.copies or report.failed:
-                log.info("decided %d, copies %d, failed %d", report.decided, report.copies, report.failed)
-                self.signals.queued.set()
-            else:
+            if not (report.decided or report.copies or report.failed):
                 return
+            log.info("decided", mails=report.decided, copies=report.copies, failed=report.failed)
+            self.signals.queued.set()
+            self._call_fetchers()
 
-    def _take_in_until_stopped(self) -> None:
-        failures = 0
-        while not self.signals.stop.is_set():
-            try:
-                if failures:
-                    self._reclaim()
-                self._take_in()
-                failures = 0
-                if not self.signals.stop.is_set():
-                    self._source.wait(self._time_to_next_due())
-            except MailflowError as error:
-                failures += 1
-                self._source.close()
-                self._pause(failures, error)
-
-    def _time_to_next_due(self) -> timedelta:
-        """At most `poll`: IDLE is only a hint, and a postponed mail wants its turn."""
+    def _give_back(self) -> None:
+        """Mails that a turn claimed and did not settle. This worker claims here alone, and between turns."""
         with self._store.unit() as unit:
-            due = unit.next_due()
-        return self._poll if due is None else min(self._poll, max(due - self._clock.now(), timedelta(seconds=1)))
+            unit.give_back(self._clock.now())
 
-    def _pause(self, failures: int, error: MailflowError) -> None:
-        delay = reconnect_delay(failures, self._jitter())
-        level = logging.ERROR if isinstance(error, LoginRefused) or failures > 3 else logging.WARNING
-        log.log(level, "%s: %s; next try in %.0f s", type(error).__name__, error, delay.total_seconds())
-        self.signals.stop.wait(delay.total_seconds())
+    # ------------------------------------------------------------------ send
 
-    # ------------------------------------------------------------------ sending
+    def _send(self) -> None:
+        self._deliver_all()
+        self._wait_for(self.signals.queued, Role.SEND)
 
-    def _send_until_stopped(self) -> None:
-        failures = 0
-        while not self.signals.stop.is_set():
-            try:
-                while not self.signals.stop.is_set() and (state := self._outbox.deliver_one()) is not None:
-                    log.info("answer %s", state)
-                failures = 0
-                self._outbox.recover(LEASE)
-                self.signals.queued.wait(self._time_to_next_due().total_seconds())
-                self.signals.queued.clear()  # after the wait: a stop or an answer in between is looked for above
-            except MailflowError as error:
-                failures += 1
-                self._pause(failures, error)
-            except Exception as error:  # noqa: BLE001 - the edge of the loop: a desk that cannot send must not go on
-                self._broken = error
-                self.stop()
-        self._outbox.close()
+    def _deliver_all(self) -> None:
+        while not self.signals.stop.is_set() and (state := self._outbox.deliver_one()) is not None:
+            log.info("answer", state=state.value)
+
+    # ------------------------------------------------------------------ all
+
+    def _tend(self) -> None:
+        self._tell(self._membership.tend())
+        now = self._clock.now()
+        with self._store.unit() as unit:
+            is_ours = unit.take_turn("tend", WAKE_EVERY, now)
+            if is_ours:
+                unit.wake(now)
+        for chore in self._chores if is_ours else ():
+            chore(now)
+        self.signals.stop.wait(HEARTBEAT.total_seconds())
+
+    def _tell(self, buried: Buried) -> None:
+        if buried.mails or buried.answers:
+            log.warning(
+                "taken over from a stopped worker",
+                workers=buried.workers,
+                mails_to_read_again=buried.mails,
+                answers_uncertain=buried.answers,
+            )
+
+    def _wait_for(self, call: threading.Event, role: Role) -> None:
+        call.wait(self._until_due(role, LOOK_AGAIN).total_seconds())
+        call.clear()  # after the wait: what came in between is looked for in the next turn
+
+    def _until_due(self, role: Role, most: timedelta) -> timedelta:
+        with self._store.view() as unit:
+            due = unit.next_due(role)
+        return most if due is None else min(most, max(due - self._clock.now(), timedelta(seconds=0.05)))
+
+    def _handlers(self) -> dict[Role, Callable[[], None]]:
+        """What a job of each role runs. Each is called by one thread at a time."""
+        handlers = {Role.FETCH: self._call_fetchers, Role.PROCESS: self._job_of_process, Role.SEND: self._deliver_all}
+        return {role: handlers[role] for role in Role if role in self._roles}
+
+    def _job_of_process(self) -> None:
+        try:
+            self._decide_all()
+        except BaseException:
+            self._give_back()
+            raise

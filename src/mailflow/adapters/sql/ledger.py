@@ -10,15 +10,16 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from itertools import count
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, case, select, update
 
 from mailflow.adapters.rows import mail_ref
-from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Session
+from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session
 from mailflow.core.delivery import MAX_ATTEMPTS, InboundState
+from mailflow.core.fleet import Role
 from mailflow.core.message import RawMessage
 from mailflow.core.octets import SLICE, Octets, slices
 from mailflow.core.ports import Batch, Cursor, Disposition
-from mailflow.core.storage import ClaimedMail, Recorded, Unacknowledged
+from mailflow.core.storage import ClaimedMail, LedgerEntry, Recorded, Unacknowledged
 from mailflow.errors import StoreError
 
 _DISPOSITION = {
@@ -45,6 +46,10 @@ class Ledger(Session):
             values = {"uid_validity": batch.cursor.uid_validity, "last_uid": batch.cursor.last_uid}
             insert = self._insert(CURSOR).values(account=account, mailbox=mailbox, **values)
             self._db.execute(insert.on_conflict_do_update(index_elements=["account", "mailbox"], set_=values))
+        if "new" in outcomes:
+            self.calls.add(Call(Role.PROCESS))
+        if "copy" in outcomes:
+            self.calls.add(Call(Role.FETCH))
         return Recorded(outcomes.count("new"), outcomes.count("known"), outcomes.count("copy"))
 
     def _record_one(self, raw: RawMessage, now: datetime) -> str:
@@ -90,7 +95,7 @@ class Ledger(Session):
                 INBOUND.c.account == account,
                 INBOUND.c.mailbox == mailbox,
                 INBOUND.c.acknowledged_at.is_(None),
-                INBOUND.c.state.in_([state.value for state in _DISPOSITION]),
+                INBOUND.c.state.in_(_DISPOSITION),
             )
             .order_by(INBOUND.c.id)
             .limit(limit)
@@ -119,7 +124,12 @@ class Ledger(Session):
         self._db.execute(
             update(INBOUND)
             .where(INBOUND.c.id.in_([row.id for row in rows]), INBOUND.c.state == InboundState.RECEIVED)
-            .values(state=InboundState.PROCESSING, attempts=INBOUND.c.attempts + 1, claimed_at=now)
+            .values(
+                state=InboundState.PROCESSING,
+                attempts=INBOUND.c.attempts + 1,
+                claimed_at=now,
+                claimed_by=self._holder,
+            )
         )
         return [
             ClaimedMail(
@@ -132,19 +142,33 @@ class Ledger(Session):
             for row in rows
         ]
 
-    def reclaim_abandoned(self, claimed_before: datetime) -> int:
-        abandoned = (INBOUND.c.state == InboundState.PROCESSING) & (INBOUND.c.claimed_at < claimed_before)
-        worn_out = self._db.scalars(select(INBOUND.c.id).where(abandoned, INBOUND.c.attempts >= MAX_ATTEMPTS)).all()
-        for inbound_id in worn_out:
-            self.quarantine(inbound_id, f"the worker ended with it {MAX_ATTEMPTS} times", claimed_before)
-        return len(worn_out) + self._run(update(INBOUND).where(abandoned).values(state=InboundState.RECEIVED))
+    def give_back(self, now: datetime) -> int:
+        return self._take_up(INBOUND.c.claimed_by == self._holder, now)
+
+    def _take_up(self, whose: ColumnElement[bool], now: datetime) -> int:
+        """Mails in `processing` whose worker does not work on them any more. Returns how many."""
+        abandoned = (INBOUND.c.state == InboundState.PROCESSING) & whose
+        rows = self._db.execute(select(INBOUND.c.id, INBOUND.c.attempts).where(abandoned).with_for_update()).all()
+        for row in rows:
+            is_worn_out = row.attempts >= MAX_ATTEMPTS
+            error = f"the worker ended with it {MAX_ATTEMPTS} times" if is_worn_out else ""
+            to = InboundState.QUARANTINED if is_worn_out else InboundState.RECEIVED
+            changed = self._run(
+                update(INBOUND).where(INBOUND.c.id == row.id, abandoned).values(state=to, claimed_by="", error=error)
+            )
+            if changed and is_worn_out:
+                self._tell(now, "worker", "quarantined", error, None, row.id)
+        if rows:
+            self.calls |= {Call(Role.PROCESS), Call(Role.FETCH)}
+        return len(rows)
 
     def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None:
         self._move(InboundState.DUPLICATE, inbound_id, message_id=copy_of, error="the same mail was stored before")
         self._tell(now, "worker", "copy", f"a second copy of message {copy_of}", None, inbound_id)
 
     def postpone(self, inbound_id: int, due_at: datetime, error: str, now: datetime) -> None:
-        self._move(InboundState.RECEIVED, inbound_id, due_at=due_at, error=error)
+        self._move(InboundState.RECEIVED, inbound_id, due_at=due_at, error=error, claimed_by="")
+        self.calls.add(Call(Role.PROCESS, due_at))
         self._tell(now, "worker", "postponed", error, None, inbound_id)
 
     def quarantine(self, inbound_id: int, error: str, now: datetime) -> None:
@@ -176,8 +200,31 @@ class Ledger(Session):
             .values(state=InboundState.RECEIVED, attempts=0, due_at=now, acknowledged_at=None, error="")
         )
         if done:
+            self.calls.add(Call(Role.PROCESS))
             self._tell(now, actor, "released", "taken out of quarantine to be tried again", None, inbound_id)
         return bool(done)
+
+    def states(self, account: str, mailbox: str, uid_validity: int, uids: Sequence[int]) -> dict[int, LedgerEntry]:
+        where = self._in_mailbox(account, mailbox, uid_validity) & INBOUND.c.uid.in_(uids)
+        columns = INBOUND.c.uid, INBOUND.c.id, INBOUND.c.state, INBOUND.c.acknowledged_at, INBOUND.c.due_at
+        return {
+            row.uid: LedgerEntry(row.id, InboundState(row.state), row.acknowledged_at is not None, row.due_at)
+            for row in self._db.execute(select(*columns).where(where))
+        }
+
+    def unmoved(self, account: str, mailbox: str, uid_validity: int) -> dict[int, int]:
+        where = self._in_mailbox(account, mailbox, uid_validity) & INBOUND.c.acknowledged_at.is_(None)
+        rows = self._db.execute(select(INBOUND.c.uid, INBOUND.c.id).where(where, INBOUND.c.state.in_(_DISPOSITION)))
+        return {row.uid: row.id for row in rows}
+
+    def _in_mailbox(self, account: str, mailbox: str, uid_validity: int) -> ColumnElement[bool]:
+        return (
+            (INBOUND.c.account == account) & (INBOUND.c.mailbox == mailbox) & (INBOUND.c.uid_validity == uid_validity)
+        )
+
+    def move_again(self, inbound_ids: Sequence[int]) -> None:
+        self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=None))
+        self.calls.add(Call(Role.FETCH))
 
     def savepoint(self) -> AbstractContextManager[object]:
         return self._db.begin_nested()

@@ -1,29 +1,40 @@
 """Answers on their way out, and those that came back."""
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import ColumnElement, Row, exists, func, select, update
+from sqlalchemy.exc import IntegrityError
 
-from mailflow.adapters.sql.session import INBOUND, MUTE, OUTBOX, THREAD, Session
-from mailflow.core.delivery import BOUNCE_WINDOW, InboundState, OutboxState, mute_until
+from mailflow.adapters.sql.session import INBOUND, MUTE, OUTBOX, THREAD, Call, Session
+from mailflow.core.delivery import BOUNCE_WINDOW, InboundState, OutboxKind, OutboxState, mute_until
+from mailflow.core.fleet import Role
 from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMessage
 from mailflow.core.storage import OutboxEntry
 
 
 class Outbox(Session):
-    def claim_outbox(self, now: datetime) -> OutboxEntry | None:
+    def claim_outbox(self, now: datetime, per_minute: int | None = None) -> OutboxEntry | None:
+        if per_minute is not None and self._count(OUTBOX.c.claimed_at > now - timedelta(minutes=1)) >= per_minute:
+            return None
+        busy = OUTBOX.alias()
+        is_free = ~exists().where(busy.c.recipient == OUTBOX.c.recipient, busy.c.state == OutboxState.SENDING)
         row = self._db.execute(
             select(OUTBOX)
-            .where(OUTBOX.c.state == OutboxState.QUEUED, OUTBOX.c.due_at <= now)
+            .where(OUTBOX.c.state == OutboxState.QUEUED, OUTBOX.c.due_at <= now, is_free)
             .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
         ).first()
-        if row is None or not self._move_outbox(
-            row.id, OutboxState.QUEUED, OutboxState.SENDING, attempts=row.attempts + 1, claimed_at=now
-        ):
+        if row is None:
             return None
+        claim = {"attempts": row.attempts + 1, "claimed_at": now, "claimed_by": self._holder}
+        try:
+            with self._db.begin_nested():
+                self._move_outbox(row.id, OutboxState.QUEUED, OutboxState.SENDING, **claim)
+        except IntegrityError:
+            return None  # uq_outbox_sending: another worker writes to this recipient since a moment ago
         message = OutboundMessage(Envelope(row.reverse_path, row.recipient), row.message_id, row.subject, row.content)
         return OutboxEntry(row.id, row.attempts + 1, message)
 
@@ -45,13 +56,18 @@ class Outbox(Session):
         self._tell_of_outbox(entry_id, to, error, now, "worker")
         return True
 
-    def doubt_abandoned(self, claimed_before: datetime, now: datetime) -> int:
-        ids = self._db.scalars(
-            select(OUTBOX.c.id).where(OUTBOX.c.state == OutboxState.SENDING, OUTBOX.c.claimed_at < claimed_before)
-        ).all()
+    def _doubt(self, whose: ColumnElement[bool], now: datetime) -> int:
+        """Answers in `sending` whose worker is gone. Returns how many."""
+        left = (OUTBOX.c.state == OutboxState.SENDING) & whose
         error = "the worker stopped while sending: it may or may not have gone out"
+        ids = self._db.scalars(select(OUTBOX.c.id).where(left).with_for_update()).all()
         for entry_id in ids:
-            self.finish_outbox(entry_id, OutboxState.UNCERTAIN, now, due_at=None, reply_code=None, error=error)
+            self._db.execute(
+                update(OUTBOX)
+                .where(OUTBOX.c.id == entry_id, left)
+                .values(state=OutboxState.UNCERTAIN, finished_at=now, error=error)
+            )
+            self._tell_of_outbox(entry_id, OutboxState.UNCERTAIN, error, now, "worker")
         return len(ids)
 
     def retry_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
@@ -62,6 +78,67 @@ class Outbox(Session):
                 self._tell_of_outbox(entry_id, OutboxState.QUEUED, f"was {state}", now, actor)
                 return True
         return False
+
+    def cancel_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        for state in (OutboxState.QUEUED, OutboxState.FAILED, OutboxState.UNCERTAIN):
+            if self._move_outbox(entry_id, state, OutboxState.CANCELLED, finished_at=now):
+                thread_id = self._db.scalar(select(OUTBOX.c.thread_id).where(OUTBOX.c.id == entry_id))
+                self._hold(thread_id, now)
+                self._tell_of_outbox(entry_id, OutboxState.CANCELLED, f"was {state}", now, actor)
+                return True
+        return False
+
+    def confirm_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        done = self._move_outbox(entry_id, OutboxState.UNCERTAIN, OutboxState.SENT, finished_at=now, error="")
+        if done:
+            self._tell_of_outbox(entry_id, OutboxState.SENT, "a person says that it arrived", now, actor)
+        return done
+
+    def prove_sent(self, message_ids: Sequence[str], evidence: str, now: datetime) -> int:
+        if not message_ids:
+            return 0
+        found = OUTBOX.c.message_id.in_(message_ids) & (OUTBOX.c.state == OutboxState.UNCERTAIN)
+        proved = 0
+        for entry_id in self._db.scalars(select(OUTBOX.c.id).where(found)).all():
+            if self._move_outbox(entry_id, OutboxState.UNCERTAIN, OutboxState.SENT, error=""):
+                self._tell_of_outbox(entry_id, OutboxState.SENT, evidence, now, "worker")
+                proved += 1
+        return proved
+
+    def uncertain(self, since: datetime, limit: int) -> list[tuple[int, str]]:
+        rows = self._db.execute(
+            select(OUTBOX.c.id, OUTBOX.c.message_id)
+            .where(OUTBOX.c.state == OutboxState.UNCERTAIN, OUTBOX.c.finished_at > since)
+            .order_by(OUTBOX.c.finished_at)
+            .limit(limit)
+        )
+        return [(row.id, row.message_id) for row in rows]
+
+    def enqueue_digest(self, message: OutboundMessage, now: datetime) -> bool:
+        recipient = message.envelope.forward_path.lower()
+        done = self._run(
+            self._insert(OUTBOX)
+            .values(
+                kind=OutboxKind.DIGEST,
+                message_id=message.message_id,
+                reverse_path=message.envelope.reverse_path,
+                recipient=recipient,
+                recipient_domain=recipient.rpartition("@")[2],
+                subject=message.subject,
+                intents=[],
+                content=message.content,
+                state=OutboxState.QUEUED,
+                attempts=0,
+                queued_at=now,
+                due_at=now,
+                error="",
+                claimed_by="",
+            )
+            .on_conflict_do_nothing(index_elements=["message_id"])
+        )
+        if done:
+            self.calls.add(Call(Role.SEND))
+        return bool(done)
 
     def record_bounce(self, origin: Origin, now: datetime) -> int:
         returned = self._returned(origin, now)
@@ -97,8 +174,11 @@ class Outbox(Session):
             for state in (OutboxState.SENT, OutboxState.UNCERTAIN)
         )
         if is_marked:
-            self._db.execute(update(THREAD).where(THREAD.c.id == row.thread_id).values(status="held", updated_at=now))
+            self._hold(row.thread_id, now)
         self._tell(now, "worker", "bounced" if failed.is_permanent else "delayed", reason, row.thread_id, None)
+
+    def _hold(self, thread_id: int | None, now: datetime) -> None:
+        self._db.execute(update(THREAD).where(THREAD.c.id == thread_id).values(status="held", updated_at=now))
 
     def _mute(self, address: str, now: datetime, until: datetime, reason: str) -> None:
         """Mute `address`; a longer mute that is there already stays."""
@@ -109,10 +189,11 @@ class Outbox(Session):
             .on_conflict_do_update(index_elements=["address"], set_=values, where=MUTE.c.until < until)
         )
 
-    def next_due(self) -> datetime | None:
-        waiting = (
-            select(func.min(INBOUND.c.due_at)).where(INBOUND.c.state == InboundState.RECEIVED),
-            select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == OutboxState.QUEUED),
-        )
-        times = [due for query in waiting if (due := self._db.scalar(query)) is not None]
+    def next_due(self, role: Role | None = None) -> datetime | None:
+        waiting = {
+            Role.PROCESS: select(func.min(INBOUND.c.due_at)).where(INBOUND.c.state == InboundState.RECEIVED),
+            Role.SEND: select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == OutboxState.QUEUED),
+        }
+        wanted = waiting.values() if role is None else [waiting[role]]
+        times = [due for query in wanted if (due := self._db.scalar(query)) is not None]
         return min(times, default=None)

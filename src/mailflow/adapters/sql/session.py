@@ -1,9 +1,11 @@
 """One connection inside one transaction, and one place for each kind of write. Base of the parts of a unit.
 
-Rule: a state changes only by compare-and-set along core.delivery's transition tables.
+Rule: a state changes only by compare-and-set along core.delivery's transition tables, and what a worker has claimed
+only by that worker.
 Rule: what happens to a mail is written beside it as an audit event, in the same transaction.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +15,15 @@ from sqlmodel import SQLModel
 from sqlmodel.main import SQLModelMetaclass
 
 from mailflow.adapters import tables
-from mailflow.core.delivery import INBOUND_TRANSITIONS, OUTBOX_TRANSITIONS, InboundState, OutboxState
+from mailflow.core.delivery import (
+    FINAL_INBOUND,
+    INBOUND_TRANSITIONS,
+    OUTBOX_TRANSITIONS,
+    InboundState,
+    OutboxKind,
+    OutboxState,
+)
+from mailflow.core.fleet import Role
 from mailflow.errors import IllegalTransition
 
 
@@ -27,11 +37,24 @@ THREAD, MESSAGE, CLASSIFICATION = map(_table, (tables.ThreadRow, tables.MessageR
 DECISION, OUTBOX, AUDIT = map(_table, (tables.DecisionRow, tables.OutboxRow, tables.AuditRow))
 MUTE, PARTNER, PARTNER_IMPORT = map(_table, (tables.MuteRow, tables.PartnerRow, tables.PartnerImportRow))
 SECRET = _table(tables.SecretRow)
+WORKER, LEASE, CHORE = map(_table, (tables.WorkerRow, tables.LeaseRow, tables.ChoreRow))
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """To the workers of a role: there is something due."""
+
+    role: Role
+    due_at: datetime | None = None
+    """None: now."""
 
 
 class Session:
-    def __init__(self, connection: Connection) -> None:
-        self._db = connection
+    def __init__(self, connection: Connection, holder: str = "") -> None:
+        """`holder`: the id of the worker that claims; '' for whoever only looks or asks."""
+        self._db, self._holder = connection, holder
+        self.calls: set[Call] = set()
+        """What this unit has made due, told to the workers when it commits."""
         self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
     def _move(self, to: InboundState, inbound_id: int, **values: Any) -> None:
@@ -40,18 +63,27 @@ class Session:
             raise IllegalTransition(f"inbound: processing -> {to}")
         moved = self._run(
             update(INBOUND)
-            .where(INBOUND.c.id == inbound_id, INBOUND.c.state == InboundState.PROCESSING)
+            .where(
+                INBOUND.c.id == inbound_id,
+                INBOUND.c.state == InboundState.PROCESSING,
+                INBOUND.c.claimed_by == self._holder,
+            )
             .values(state=to, **values)
         )
         if not moved:
             raise IllegalTransition(f"inbound {inbound_id} is not being processed any more: another worker has it")
+        if to in FINAL_INBOUND:
+            self.calls.add(Call(Role.FETCH))
 
     def _move_outbox(self, entry_id: int, from_: OutboxState, to: OutboxState, **values: Any) -> bool:
         if to not in OUTBOX_TRANSITIONS[from_]:
             raise IllegalTransition(f"outbox: {from_} -> {to}")
-        return bool(
-            self._run(update(OUTBOX).where(OUTBOX.c.id == entry_id, OUTBOX.c.state == from_).values(state=to, **values))
-        )
+        where = (OUTBOX.c.id == entry_id) & (OUTBOX.c.state == from_)
+        if from_ is OutboxState.SENDING:
+            where &= OUTBOX.c.claimed_by == self._holder
+        if to is OutboxState.QUEUED:
+            self.calls.add(Call(Role.SEND, values.get("due_at")))
+        return bool(self._run(update(OUTBOX).where(where).values(state=to, **values)))
 
     def _tell(
         self, at: datetime, actor: str, kind: str, sentence: str, thread: int | None, inbound: int | None
@@ -59,8 +91,11 @@ class Session:
         self._insert_row(AUDIT, at=at, actor=actor, kind=kind, thread_id=thread, inbound_id=inbound, sentence=sentence)
 
     def _tell_of_outbox(self, entry_id: int, to: OutboxState, error: str, now: datetime, actor: str) -> None:
-        row = self._db.execute(select(OUTBOX.c.thread_id, OUTBOX.c.recipient).where(OUTBOX.c.id == entry_id)).one()
-        sentence = f"answer to {row.recipient}" + (f": {error}" if error else "")
+        row = self._db.execute(
+            select(OUTBOX.c.thread_id, OUTBOX.c.recipient, OUTBOX.c.kind).where(OUTBOX.c.id == entry_id)
+        ).one()
+        what = "digest" if row.kind == OutboxKind.DIGEST else "answer"
+        sentence = f"{what} to {row.recipient}" + (f": {error}" if error else "")
         self._tell(now, actor, to.value, sentence, row.thread_id, None)
 
     def _insert_row(self, table: Any, **values: Any) -> int:

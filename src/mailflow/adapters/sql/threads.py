@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import select, update
 
 from mailflow.adapters.rows import answer_part, explanation, parsed_document
-from mailflow.adapters.sql.session import CLASSIFICATION, DECISION, MESSAGE, MUTE, OUTBOX, THREAD, Session
+from mailflow.adapters.sql.session import CLASSIFICATION, DECISION, MESSAGE, MUTE, OUTBOX, THREAD, Call, Session
 from mailflow.core.classification import Action, Classification
 from mailflow.core.conversation import Candidate, Clues, Proof
-from mailflow.core.delivery import InboundState, OutboxState
+from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
+from mailflow.core.fleet import Role
 from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.policy import History, SentRecord
 from mailflow.core.storage import KnownMail, Outcome
@@ -233,6 +234,7 @@ class Threads(Session):
         recipient = answer.envelope.forward_path.lower()
         self._insert_row(
             OUTBOX,
+            kind=OutboxKind.AUTOMATIC,
             decision_id=decision_id,
             thread_id=outcome.thread_id,
             message_id=answer.message_id,
@@ -245,8 +247,9 @@ class Threads(Session):
             state=OutboxState.QUEUED.value,
             attempts=0,
             queued_at=now,
-            due_at=now,
+            due_at=outcome.send_at or now,
         )
+        self.calls.add(Call(Role.SEND, outcome.send_at))
         self._insert_row(
             MESSAGE,
             thread_id=outcome.thread_id,

@@ -15,7 +15,7 @@ from mailflow.adapters.sql.session import (
     Session,
 )
 from mailflow.core.classification import Action
-from mailflow.core.delivery import InboundState, OutboxState
+from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.storage import (
     Counts,
     DecidedMail,
@@ -95,12 +95,14 @@ class Views(Session):
         return [
             OutboxView(
                 row.id,
+                OutboxKind(row.kind),
                 row.thread_id,
                 row.recipient,
                 row.subject,
                 OutboxState(row.state),
                 row.attempts,
                 row.queued_at,
+                row.due_at,
                 row.finished_at,
                 row.message_id,
                 row.error,
