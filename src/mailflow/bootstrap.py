@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mailflow.adapters import assets
 from mailflow.adapters.canned import CannedRenderer, canned_problems, load_canned
@@ -41,13 +41,15 @@ from mailflow.services.digest import Digest
 from mailflow.services.fleet import Membership
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
+from mailflow.services.review import ReviewDesk
 from mailflow.services.triage import Triage
 from mailflow.services.worker import Chore, JobRunner, Worker
-from mailflow.settings import ImapSettings, Settings
+from mailflow.settings import ImapSettings, Settings, SmtpSettings
 
 if TYPE_CHECKING:
     from mailflow.adapters.examples import ExampleSet
     from mailflow.adapters.imap import ImapSource
+    from mailflow.adapters.oauth import OAuthTokens
     from mailflow.adapters.smtp import SmtpSubmission
     from mailflow.adapters.store import SqlStore
 
@@ -195,6 +197,7 @@ def build_source(settings: Settings, imap: ImapSettings | None = None) -> ImapSo
             security=imap.security,
             username=imap.username,
             password=imap.secret(),
+            tokens=build_tokens(imap, "imap"),
             ca_file=ca_file,
             mailbox=imap.mailbox,
             processed=imap.processed,
@@ -203,6 +206,28 @@ def build_source(settings: Settings, imap: ImapSettings | None = None) -> ImapSo
             max_size=imap.max_size_mib << 20,
         )
     )
+
+
+def build_tokens(server: ImapSettings | SmtpSettings, protocol: Literal["imap", "smtp"]) -> OAuthTokens | None:
+    """Where access tokens come from; None for a password. Raises SettingsError."""
+    if server.auth == "password":
+        return None
+    from mailflow.adapters.oauth import Credentials, Endpoint, OAuthTokens, preset, read_service_account
+
+    key = server.oauth_service_account_file
+    credentials = Credentials(
+        client_id=server.oauth_client_id,
+        client_secret=server.oauth_secret(),
+        refresh_token=server.oauth_refresh_token.get_secret_value(),
+        refresh_token_file=server.oauth_refresh_token_file,
+        service_account=read_service_account(key) if key else None,
+    )
+    usual = Endpoint("")
+    if server.oauth_provider:
+        usual = preset(server.oauth_provider, credentials.grant, protocol, server.oauth_tenant)
+    endpoint = Endpoint(server.oauth_token_url or usual.token_url, server.oauth_scope or usual.scope)
+    ca_file = str(server.ca_file) if server.ca_file else None
+    return OAuthTokens(server.username, endpoint, credentials, clock=SystemClock(), ca_file=ca_file)
 
 
 def build_file_source(path: Path) -> Source:
@@ -225,6 +250,7 @@ def build_submission(settings: Settings) -> SmtpSubmission:
             security=smtp.security,
             username=smtp.username,
             password=smtp.secret(),
+            tokens=build_tokens(smtp, "smtp"),
             ca_file=str(smtp.ca_file) if smtp.ca_file else None,
             local_hostname=smtp.local_hostname or settings.desk.addresses[0].rpartition("@")[2],
             bcc=smtp.bcc,
@@ -251,23 +277,13 @@ def build_worker(
     found = find_assets(settings)
     store, clock = store or build_store(settings), clock or SystemClock()
     classifier, playbook = build_understanding(found, classifier=classifier, rollout=settings.desk.rollout)
-    address = settings.desk.addresses[0]
     processing = Processing(
         store=store,
         read=read or build_reader(settings),
         classifier=classifier,
         renderer=build_renderer(found, playbook),
         playbook=playbook,
-        desk=DeskIdentity(
-            name=settings.desk.name,
-            address=address,
-            addresses=frozenset(settings.desk.addresses),
-            reverse_path=settings.smtp.reverse_path or address,
-            message_id_domain=address.rpartition("@")[2],
-            reply_key=store.key("reply"),
-            reopen_within=timedelta(days=settings.desk.reopen_days),
-            has_subaddress=settings.desk.reply_subaddress,
-        ),
+        desk=build_identity(settings, store),
         clock=clock,
         jitter=jitter,
         undo=timedelta(seconds=settings.desk.undo_seconds),
@@ -291,6 +307,36 @@ def build_worker(
         roles=roles,
         runner=_job_runner(settings, store),
         chores=_chores(settings, store),
+    )
+
+
+def build_identity(settings: Settings, store: SqlStore) -> DeskIdentity:
+    desk, address = settings.desk, settings.desk.addresses[0]
+    return DeskIdentity(
+        name=desk.name,
+        address=address,
+        addresses=frozenset(desk.addresses),
+        reverse_path=settings.smtp.reverse_path or address,
+        message_id_domain=address.rpartition("@")[2],
+        reply_key=store.key("reply"),
+        reopen_within=timedelta(days=desk.reopen_days),
+        has_subaddress=desk.reply_subaddress,
+    )
+
+
+def build_review(settings: Settings, *, store: SqlStore | None = None, read: Read | None = None) -> ReviewDesk:
+    """What the pages and the REST interface work with. Raises SettingsError, AssetError or StoreError."""
+    found, store = find_assets(settings), store or build_store(settings)
+    playbook = read_playbook(settings)
+    return ReviewDesk(
+        store=store,
+        read=read or build_reader(settings),
+        renderer=build_renderer(found, playbook),
+        canned=build_canned(found, playbook),
+        playbook=playbook,
+        desk=build_identity(settings, store),
+        clock=SystemClock(),
+        undo=timedelta(seconds=settings.desk.undo_seconds),
     )
 
 

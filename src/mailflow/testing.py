@@ -105,7 +105,10 @@ class FixedClassifier:
 class PlainRenderer:
     def render(self, letter: Letter) -> RenderedAnswer:
         text = "\n".join(f"[{part.template}]" for part in letter.parts)
-        return RenderedAnswer(text, f"<p>{text}</p>")
+        return RenderedAnswer(text, f"<p>{text}</p>", markdown=text)
+
+    def written(self, markdown: str, subject: str, language: str) -> RenderedAnswer:
+        return RenderedAnswer(markdown, f"<p>{markdown}</p>", language, markdown)
 
 
 def defaults(**changes: Any) -> Defaults:

@@ -143,9 +143,12 @@ class TemplateRenderer:
             greeting_name=inert_name(letter.greeting_name),
             closing=letter.closing.value,
         )
-        title = escape("".join(char for char in " ".join(letter.subject.split()) if char.isprintable()))
-        page = _PAGE.format(language=language, title=title, body=MARKDOWN.render(markdown))
-        return RenderedAnswer(to_text(markdown), page, language)
+        return self.written(markdown, letter.subject, language)
+
+    def written(self, markdown: str, subject: str, language: str) -> RenderedAnswer:
+        title = escape("".join(char for char in " ".join(subject.split()) if char.isprintable()))
+        page = _PAGE.format(language=escape(language), title=title, body=MARKDOWN.render(markdown))
+        return RenderedAnswer(to_text(markdown), page, language, str(markdown))
 
     def speaks(self, part: AnswerPart, language: str) -> bool:
         """Whether `part` is there in `language`."""

@@ -6,7 +6,9 @@ from sqlalchemy import Row
 
 from mailflow.core.classification import Classification
 from mailflow.core.message import MailRef
+from mailflow.core.playbook import Audience
 from mailflow.core.ports import AnswerPart
+from mailflow.core.review import AttachmentView, IntentView, MailView, NeighbourView, QueueRow
 from mailflow.core.storage import DecidedMail, MessageView, Outcome, ThreadSummary
 
 
@@ -26,6 +28,16 @@ def answer_part(part: AnswerPart) -> dict[str, Any]:
         "branch": part.branch,
         "missing": list(part.missing),
     }
+
+
+def stored_part(stored: dict[str, Any]) -> AnswerPart:
+    return AnswerPart(
+        stored["intent"],
+        Audience(stored["audience"]),
+        stored["template"],
+        stored.get("branch", ""),
+        tuple(stored.get("missing", ())),
+    )
 
 
 def explanation(classification: Classification) -> dict[str, Any]:
@@ -49,6 +61,86 @@ def message_view(row: Row[Any]) -> MessageView:
         intents=tuple((one["intent"], one["confidence"]) for one in row.intents or ()),
         action=row.action or "",
         reasons=tuple(reason["sentence"] for reason in row.reasons or ()),
+    )
+
+
+def queue_row(row: Row[Any]) -> QueueRow:
+    return QueueRow(
+        id=row.id,
+        version=row.version,
+        subject=row.subject,
+        requester=row.requester,
+        partner=row.partner,
+        status=row.status,
+        queue=row.queue,
+        priority=row.priority,
+        intent=row.intent,
+        reason=row.reason,
+        role=row.role,
+        trust=row.trust,
+        language=row.language,
+        assignee=row.assignee,
+        has_draft=row.has_draft,
+        trouble=row.trouble,
+        updated_at=row.updated_at,
+        due_at=row.due_at,
+        snoozed_until=row.snoozed_until,
+    )
+
+
+def intent_views(intents: list[dict[str, Any]] | None) -> tuple[IntentView, ...]:
+    return tuple(
+        IntentView(one["intent"], one["confidence"], tuple(each["text"] for each in one.get("evidence", ())))
+        for one in intents or ()
+    )
+
+
+def mail_view(row: Row[Any]) -> MailView:
+    """Of a message with its classification, decision, ledger row and outbox entry, as far as there are any."""
+    parsed, why = row.parsed or {}, row.explanation or {}
+    origin, sender = parsed.get("origin", {}), parsed.get("sender", {})
+    return MailView(
+        id=row.id,
+        inbound_id=row.inbound_id,
+        direction=row.direction,
+        author=row.author,
+        message_id=row.message_id,
+        from_addr=row.from_addr,
+        to=tuple(parsed.get("to", ())),
+        cc=tuple(parsed.get("cc", ())),
+        subject=row.subject,
+        stored_at=row.stored_at,
+        text=row.text,
+        new_spans=tuple((start, end) for start, end in parsed.get("new_spans", ())),
+        attachments=tuple(
+            AttachmentView(one["filename"], one["content_type"], one["size"], one["sha256"])
+            for one in parsed.get("attachments", ())
+        ),
+        language=parsed.get("language", ""),
+        defects=tuple(one["sentence"] for one in parsed.get("defects", ())),
+        origin=(origin.get("kind", ""), origin.get("evidence", "")),
+        sender=(sender.get("role", ""), sender.get("trust", ""), sender.get("reason", "")),
+        sender_flags=tuple(sender.get("flags", ())),
+        partner=sender.get("partner", ""),
+        placement=parsed.get("placement", ""),
+        facts=tuple(parsed.get("facts", ())),
+        suggested_thread_id=row.suggested_thread_id,
+        intents=intent_views(row.intents),
+        runner_up=(row.runner_up["intent"], row.runner_up["confidence"]) if row.runner_up else None,
+        actions=tuple((row.actions or {}).items()),
+        abstained=row.abstained or "",
+        neighbours=tuple(
+            NeighbourView(one["example"], tuple(one["intents"]), one["action"], one["similarity"], one["excerpt"])
+            for one in why.get("neighbours", ())
+        ),
+        flip=why.get("flip", ""),
+        slots=tuple((one["name"], one["text"]) for one in why.get("slots", ())),
+        action=row.action or "",
+        reasons=tuple((reason["code"], reason["sentence"]) for reason in row.reasons or ()),
+        draft_parts=tuple(part["template"] for part in row.answers or row.draft or ()),
+        policy_version=row.policy_version or "",
+        model_version=row.model_version or "",
+        answer_state=row.answer_state or "",
     )
 
 

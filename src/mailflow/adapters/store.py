@@ -23,10 +23,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 
 from mailflow.adapters.spool import spooled
+from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.fleet import Fleet
 from mailflow.adapters.sql.session import SECRET, Call
-from mailflow.adapters.sql.threads import Threads
 from mailflow.adapters.sql.views import Views
 from mailflow.core.octets import Octets
 from mailflow.errors import StoreError
@@ -112,7 +112,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Fleet, Threads, Directory, Views):
+class SqlUnit(Fleet, DeskWork, Directory, Views):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

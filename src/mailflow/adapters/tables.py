@@ -122,8 +122,12 @@ class InboundRow(SQLModel, table=True):
 class ThreadRow(SQLModel, table=True):
     __tablename__ = "thread"
     __table_args__ = (
-        CheckConstraint("status IN ('open', 'answered', 'held', 'ignored')", name="ck_thread_status"),
-        Index("ix_thread_updated", "updated_at"),
+        CheckConstraint("status IN ('open', 'answered', 'held', 'ignored', 'closed')", name="ck_thread_status"),
+        Index("ix_thread_updated", "updated_at", "id"),
+        _index_where("ix_thread_held", "status = 'held'", "due_at", "id"),
+        _index_where("ix_thread_trouble", "trouble <> ''", "due_at", "id"),
+        _index_where("ix_thread_assignee", "assignee <> ''", "assignee", "due_at", "id"),
+        Index("ix_thread_intent", "intent", "updated_at", "id"),
         Index("ix_thread_requester", "requester", "subject_key"),
     )
     id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
@@ -136,6 +140,19 @@ class ThreadRow(SQLModel, table=True):
     status: str
     queue: str
     priority: str
+    version: int = 0
+    """Counts every change; who changes it says which one he saw."""
+    intent: str = ""
+    reason: str = ""
+    role: str = ""
+    trust: str = ""
+    partner: str = ""
+    has_draft: bool = False
+    trouble: str = ""
+    """'uncertain', 'failed' or 'bounced' where an answer did not arrive for sure."""
+    assignee: str = ""
+    due_at: datetime | None = Field(default=None, sa_type=Instant)
+    snoozed_until: datetime | None = Field(default=None, sa_type=Instant)
     merged_into: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
     """The thread that took over its mails; mail for this one goes there."""
     created_at: datetime = Field(sa_type=Instant)
@@ -155,6 +172,8 @@ class MessageRow(SQLModel, table=True):
     suggested_thread_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
     """A thread that this mail may be a reply to, though its writer may not join it by himself."""
     direction: str
+    author: str = ""
+    """Of outgoing mail: the account that wrote it, '' for an automatic answer."""
     dedup_key: str = Field(max_length=64)
     """Hash of what makes a mail itself: Message-ID, From, Subject, text. Equal: the same mail, never answered twice."""
     message_id: str = Field(sa_type=Text)
@@ -263,6 +282,120 @@ class ChoreRow(SQLModel, table=True):
     __tablename__ = "chore"
     name: str = Field(primary_key=True)
     done_at: datetime = Field(sa_type=Instant)
+
+
+class NoteRow(SQLModel, table=True):
+    __tablename__ = "note"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    thread_id: int = Field(sa_column=Column(BigId, nullable=False, index=True))
+    author: str
+    at: datetime = Field(sa_type=Instant)
+    text: str = Field(sa_type=Text)
+
+
+class DraftRow(SQLModel, table=True):
+    """What somebody has begun to write, one a thread."""
+
+    __tablename__ = "draft"
+    thread_id: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
+    author: str
+    at: datetime = Field(sa_type=Instant)
+    markdown: str = Field(sa_type=Text)
+    canned: str = ""
+
+
+class CorrectionRow(SQLModel, table=True):
+    """What a person said that a mail is; the newest of a mail counts."""
+
+    __tablename__ = "correction"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    message_id: int = Field(sa_column=Column(BigId, nullable=False, index=True))
+    thread_id: int = Field(sa_column=Column(BigId, nullable=False, index=True))
+    author: str
+    at: datetime = Field(sa_type=Instant)
+    intents: list[str] = Field(default_factory=list, sa_type=JSON)
+    action: str
+    role: str
+    why: str = Field(sa_type=Text)
+    predicted: list[str] = Field(default_factory=list, sa_type=JSON)
+    predicted_action: str
+
+
+class SavedViewRow(SQLModel, table=True):
+    __tablename__ = "saved_view"
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    account: str = Field(index=True)
+    name: str
+    query: str = Field(sa_type=Text)
+    """As in the address of the page."""
+
+
+class PresenceRow(SQLModel, table=True):
+    """Who looks at which thread."""
+
+    __tablename__ = "presence"
+    thread_id: int = Field(sa_column=Column(BigId, primary_key=True, autoincrement=False))
+    account: str = Field(primary_key=True)
+    seen_at: datetime = Field(sa_type=Instant)
+
+
+class AccountRow(SQLModel, table=True):
+    """Who may use the review desk."""
+
+    __tablename__ = "account"
+    name: str = Field(primary_key=True)
+    display_name: str
+    role: str
+    password_hash: str = ""
+    """argon2id; '' for accounts that sign in elsewhere."""
+    is_active: bool = True
+    time_zone: str = "UTC"
+    created_at: datetime = Field(sa_type=Instant)
+
+
+class SignInRow(SQLModel, table=True):
+    """A session of the pages or a token of the REST interface; the secret itself is nowhere, only its hash."""
+
+    __tablename__ = "sign_in"
+    token_sha256: str = Field(primary_key=True, max_length=64)
+    kind: str
+    """session or token."""
+    account: str = Field(index=True)
+    name: str = ""
+    created_at: datetime = Field(sa_type=Instant)
+    seen_at: datetime = Field(sa_type=Instant)
+    expires_at: datetime = Field(sa_type=Instant)
+
+
+class AttemptRow(SQLModel, table=True):
+    """Sign-ins that were refused, to slow down who guesses."""
+
+    __tablename__ = "sign_in_attempt"
+    __table_args__ = (Index("ix_attempt_key", "key", "at"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    key: str
+    at: datetime = Field(sa_type=Instant)
+
+
+class HookRow(SQLModel, table=True):
+    """A call to another system on its way out: one row an event and receiver, tried as answers are."""
+
+    __tablename__ = "hook"
+    __table_args__ = (
+        CheckConstraint("state IN ('queued', 'sending', 'sent', 'failed')", name="ck_hook_state"),
+        _index_where("ix_hook_due", "state = 'queued'", "due_at", "id"),
+    )
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    receiver: str
+    event: str
+    thread_id: int = Field(sa_column=Column(BigId, nullable=False))
+    body: dict[str, Any] = Field(default_factory=dict, sa_type=JSON)
+    state: str
+    attempts: int = 0
+    at: datetime = Field(sa_type=Instant)
+    due_at: datetime = Field(sa_type=Instant)
+    claimed_by: str = ""
+    error: str = Field(default="", sa_type=Text)
 
 
 class MuteRow(SQLModel, table=True):

@@ -163,11 +163,17 @@ class RenderedAnswer:
     html: str
     language: str = "en"
     """Of the words."""
+    markdown: str = ""
+    """What both were made of, for a person to go on writing."""
 
 
 class Renderer(Protocol):
     def render(self, letter: Letter) -> RenderedAnswer:
         """The answer as text and HTML of the same words. Raises AssetError."""
+        ...
+
+    def written(self, markdown: str, subject: str, language: str) -> RenderedAnswer:
+        """What a person wrote, in the same two forms. Raises AssetError for Markdown that has no plain-text form."""
         ...
 
 

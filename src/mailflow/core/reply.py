@@ -46,6 +46,8 @@ class ReplyHeaders:
     date: datetime
     reply_to: str = ""
     """Where answers go, if not to the desk's address."""
+    is_automatic: bool = True
+    """False for what a person sends (RFC 3834, 5: `Auto-Submitted` would be a lie there)."""
 
 
 def is_sendable(addr_spec: str) -> bool:
@@ -77,9 +79,8 @@ def compose(headers: ReplyHeaders, answer: RenderedAnswer) -> OutboundMessage:
         f"Date: {format_datetime(headers.date)}",
         f"Message-ID: <{headers.message_id}>",
         *_threading(headers.in_reply_to, references),
-        "Auto-Submitted: auto-replied",
+        *(["Auto-Submitted: auto-replied", "Precedence: bulk"] if headers.is_automatic else []),
         "X-Auto-Response-Suppress: All",
-        "Precedence: bulk",
         f"{LOOP_HEADER}: {headers.desk_address}",
         "MIME-Version: 1.0",
         f'Content-Type: multipart/alternative; boundary="{boundary}"',

@@ -13,6 +13,8 @@ from mailflow.core.fleet import Role
 from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMessage
 from mailflow.core.storage import OutboxEntry
 
+_TROUBLES = (OutboxState.FAILED, OutboxState.UNCERTAIN)
+
 
 class Outbox(Session):
     def claim_outbox(self, now: datetime, per_minute: int | None = None) -> OutboxEntry | None:
@@ -53,6 +55,8 @@ class Outbox(Session):
             values |= {"due_at": due_at, "finished_at": None}
         if not self._move_outbox(entry_id, OutboxState.SENDING, to, **values):
             return False
+        if to in _TROUBLES:
+            self._mark_trouble(entry_id, to.value, now)
         self._tell_of_outbox(entry_id, to, error, now, "worker")
         return True
 
@@ -67,14 +71,22 @@ class Outbox(Session):
                 .where(OUTBOX.c.id == entry_id, left)
                 .values(state=OutboxState.UNCERTAIN, finished_at=now, error=error)
             )
+            self._mark_trouble(entry_id, OutboxState.UNCERTAIN.value, now)
             self._tell_of_outbox(entry_id, OutboxState.UNCERTAIN, error, now, "worker")
         return len(ids)
+
+    def _mark_trouble(self, entry_id: int, trouble: str, now: datetime) -> None:
+        """Let the thread of an answer show that it did not arrive for sure; '' that this is over."""
+        of = select(OUTBOX.c.thread_id).where(OUTBOX.c.id == entry_id).scalar_subquery()
+        values = {"trouble": trouble, "version": THREAD.c.version + 1} | ({"due_at": now} if trouble else {})
+        self._db.execute(update(THREAD).where(THREAD.c.id == of).values(values))
 
     def retry_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
         for state in (OutboxState.FAILED, OutboxState.UNCERTAIN):
             if self._move_outbox(
                 entry_id, state, OutboxState.QUEUED, attempts=0, due_at=now, finished_at=None, error=""
             ):
+                self._mark_trouble(entry_id, "", now)
                 self._tell_of_outbox(entry_id, OutboxState.QUEUED, f"was {state}", now, actor)
                 return True
         return False
@@ -84,6 +96,7 @@ class Outbox(Session):
             if self._move_outbox(entry_id, state, OutboxState.CANCELLED, finished_at=now):
                 thread_id = self._db.scalar(select(OUTBOX.c.thread_id).where(OUTBOX.c.id == entry_id))
                 self._hold(thread_id, now)
+                self._mark_trouble(entry_id, "", now)
                 self._tell_of_outbox(entry_id, OutboxState.CANCELLED, f"was {state}", now, actor)
                 return True
         return False
@@ -91,6 +104,7 @@ class Outbox(Session):
     def confirm_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
         done = self._move_outbox(entry_id, OutboxState.UNCERTAIN, OutboxState.SENT, finished_at=now, error="")
         if done:
+            self._mark_trouble(entry_id, "", now)
             self._tell_of_outbox(entry_id, OutboxState.SENT, "a person says that it arrived", now, actor)
         return done
 
@@ -101,6 +115,7 @@ class Outbox(Session):
         proved = 0
         for entry_id in self._db.scalars(select(OUTBOX.c.id).where(found)).all():
             if self._move_outbox(entry_id, OutboxState.UNCERTAIN, OutboxState.SENT, error=""):
+                self._mark_trouble(entry_id, "", now)
                 self._tell_of_outbox(entry_id, OutboxState.SENT, evidence, now, "worker")
                 proved += 1
         return proved
@@ -175,10 +190,13 @@ class Outbox(Session):
         )
         if is_marked:
             self._hold(row.thread_id, now)
+            self._mark_trouble(row.id, OutboxState.BOUNCED.value, now)
         self._tell(now, "worker", "bounced" if failed.is_permanent else "delayed", reason, row.thread_id, None)
 
     def _hold(self, thread_id: int | None, now: datetime) -> None:
-        self._db.execute(update(THREAD).where(THREAD.c.id == thread_id).values(status="held", updated_at=now))
+        self._db.execute(
+            update(THREAD).where(THREAD.c.id == thread_id).values(status="held", updated_at=now, due_at=now)
+        )
 
     def _mute(self, address: str, now: datetime, until: datetime, reason: str) -> None:
         """Mute `address`; a longer mute that is there already stays."""

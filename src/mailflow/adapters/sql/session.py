@@ -37,6 +37,9 @@ THREAD, MESSAGE, CLASSIFICATION = map(_table, (tables.ThreadRow, tables.MessageR
 DECISION, OUTBOX, AUDIT = map(_table, (tables.DecisionRow, tables.OutboxRow, tables.AuditRow))
 MUTE, PARTNER, PARTNER_IMPORT = map(_table, (tables.MuteRow, tables.PartnerRow, tables.PartnerImportRow))
 SECRET = _table(tables.SecretRow)
+NOTE, DRAFT, CORRECTION = map(_table, (tables.NoteRow, tables.DraftRow, tables.CorrectionRow))
+SAVED_VIEW, PRESENCE, ACCOUNT = map(_table, (tables.SavedViewRow, tables.PresenceRow, tables.AccountRow))
+SIGN_IN, ATTEMPT, HOOK = map(_table, (tables.SignInRow, tables.AttemptRow, tables.HookRow))
 WORKER, LEASE, CHORE = map(_table, (tables.WorkerRow, tables.LeaseRow, tables.ChoreRow))
 
 

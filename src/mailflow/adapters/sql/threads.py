@@ -9,13 +9,25 @@ from typing import Any
 from sqlalchemy import select, update
 
 from mailflow.adapters.rows import answer_part, explanation, parsed_document
-from mailflow.adapters.sql.session import CLASSIFICATION, DECISION, MESSAGE, MUTE, OUTBOX, THREAD, Call, Session
+from mailflow.adapters.sql.search import Search
+from mailflow.adapters.sql.session import (
+    CLASSIFICATION,
+    CORRECTION,
+    DECISION,
+    MESSAGE,
+    MUTE,
+    NOTE,
+    OUTBOX,
+    THREAD,
+    Call,
+)
 from mailflow.core.classification import Action, Classification
 from mailflow.core.conversation import Candidate, Clues, Proof
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Role
 from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.policy import History, SentRecord
+from mailflow.core.review import DUE_WITHIN
 from mailflow.core.storage import KnownMail, Outcome
 
 _STATUS = {Action.REPLY: "answered", Action.REVIEW: "held", Action.NONE: "ignored"}
@@ -25,7 +37,7 @@ MAX_PARTICIPATING = 30
 """Mails of a thread, newest first, whose senders and recipients count as taking part."""
 
 
-class Threads(Session):
+class Threads(Search):
     def candidates(self, clues: Clues) -> list[Candidate]:
         named = [
             *((Proof.SIGNED, thread_id) for thread_id in clues.tokens),
@@ -154,17 +166,27 @@ class Threads(Session):
 
     def _update_thread(self, outcome: Outcome, now: datetime) -> None:
         """Mail that needs no answer changes nothing of a thread that it joined: it closes none and reopens none."""
-        language = outcome.understood.message.language
-        values: dict[str, Any] = {"language": language} if language else {}
-        if outcome.placement.joined is None or outcome.decision.action is not Action.NONE:
+        read, decision = outcome.understood, outcome.decision
+        values: dict[str, Any] = {"version": THREAD.c.version + 1}
+        if read.message.language:
+            values["language"] = read.message.language
+        if outcome.placement.joined is None or decision.action is not Action.NONE:
+            primary = outcome.classification.primary
             values |= {
-                "status": _STATUS[outcome.decision.action],
-                "queue": outcome.decision.queue,
-                "priority": outcome.decision.priority,
+                "status": _STATUS[decision.action],
+                "queue": decision.queue,
+                "priority": decision.priority,
                 "updated_at": now,
+                "due_at": now + DUE_WITHIN[decision.priority],
+                "intent": primary.intent if primary else "",
+                "reason": decision.reasons[0].code if decision.reasons else "",
+                "role": (read.sender.role if read.sender.role != "unknown" else outcome.classification.role).value,
+                "trust": read.sender.trust.value,
+                "partner": read.sender.partner.company if read.sender.partner else "",
+                "has_draft": bool(decision.draft),
+                "snoozed_until": None,
             }
-        if values:
-            self._db.execute(update(THREAD).where(THREAD.c.id == outcome.thread_id).values(values))
+        self._db.execute(update(THREAD).where(THREAD.c.id == outcome.thread_id).values(values))
 
     def _save_message(self, outcome: Outcome, now: datetime) -> int:
         message = outcome.understood.message
@@ -174,7 +196,9 @@ class Threads(Session):
         )
         if outcome.placement.joined is not None or outcome.placement.suggested is not None:
             self._tell(now, "worker", "placed", outcome.placement.why, outcome.thread_id, outcome.inbound_id)
-        return self._insert_row(
+        files = (one.filename for one in message.attachments)
+        name = message.from_.display_name if message.from_ else ""
+        message_pk = self._insert_row(
             MESSAGE,
             thread_id=outcome.thread_id,
             suggested_thread_id=outcome.placement.suggested,
@@ -189,6 +213,8 @@ class Threads(Session):
             text=message.text,
             parsed=parsed_document(outcome),
         )
+        self.index_mail(message_pk, message.subject, name, from_addr, message.text, *files)
+        return message_pk
 
     def _save_classification(self, message_id: int, classification: Classification) -> None:
         primary, runner_up = classification.primary, classification.runner_up
@@ -250,10 +276,15 @@ class Threads(Session):
             due_at=outcome.send_at or now,
         )
         self.calls.add(Call(Role.SEND, outcome.send_at))
-        self._insert_row(
+        self._save_outgoing(outcome.thread_id, answer, "", now)
+        self._tell(now, "worker", "queued", f"answer to {recipient}", outcome.thread_id, outcome.inbound_id)
+
+    def _save_outgoing(self, thread_id: int, answer: OutboundMessage, author: str, now: datetime) -> None:
+        message_pk = self._insert_row(
             MESSAGE,
-            thread_id=outcome.thread_id,
+            thread_id=thread_id,
             direction="out",
+            author=author,
             dedup_key=hashlib.sha256(answer.message_id.encode()).hexdigest(),
             message_id=answer.message_id,
             from_addr=answer.envelope.reverse_path,
@@ -261,9 +292,9 @@ class Threads(Session):
             date=now,
             stored_at=now,
             text=answer.text,
-            parsed={},
+            parsed={"to": [answer.envelope.forward_path]},
         )
-        self._tell(now, "worker", "queued", f"answer to {recipient}", outcome.thread_id, outcome.inbound_id)
+        self.index_mail(message_pk, answer.subject, answer.envelope.forward_path, answer.text)
 
     def merge_threads(self, thread_id: int, into: int, now: datetime, actor: str) -> bool:
         source = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first()
@@ -271,11 +302,16 @@ class Threads(Session):
         if source is None or source.merged_into is not None or target is None or target.thread_id == thread_id:
             return False
         moved = {"thread_id": target.thread_id}
+        for table in (NOTE, CORRECTION):
+            self._db.execute(update(table).where(table.c.thread_id == thread_id).values(moved))
         self._db.execute(update(MESSAGE).where(MESSAGE.c.thread_id == thread_id).values(moved))
         self._db.execute(update(OUTBOX).where(OUTBOX.c.thread_id == thread_id).values(moved))
-        self._db.execute(update(THREAD).where(THREAD.c.id == thread_id).values(merged_into=target.thread_id))
+        self._db.execute(
+            update(THREAD).where(THREAD.c.id == thread_id).values(merged_into=target.thread_id, status="closed")
+        )
         if source.status == "held":
-            self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(status="held"))
+            held = {"status": "held", "due_at": source.due_at, "version": THREAD.c.version + 1}
+            self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(held))
         self._tell(now, actor, "merged", f"went into thread {target.thread_id}", thread_id, None)
         self._tell(now, actor, "merged", f"took over thread {thread_id}", target.thread_id, None)
         return True

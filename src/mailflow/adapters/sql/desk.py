@@ -1,0 +1,410 @@
+"""The review desk's reads and writes: the queue, a thread with all that is known of it, and what people do.
+
+Rule: pages go by key, never by OFFSET, so that the thousandth costs what the first one does.
+Rule: a change names the version it was made on (`_change`); it and its audit event are one transaction.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+
+from mailflow.adapters.rows import intent_views, mail_view, queue_row, stored_part
+from mailflow.adapters.sql.outbox import Outbox
+from mailflow.adapters.sql.session import (
+    AUDIT,
+    CLASSIFICATION,
+    CORRECTION,
+    DECISION,
+    DRAFT,
+    INBOUND,
+    MESSAGE,
+    NOTE,
+    OUTBOX,
+    PRESENCE,
+    SAVED_VIEW,
+    THREAD,
+    Call,
+)
+from mailflow.adapters.sql.threads import Threads
+from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
+from mailflow.core.fleet import Role
+from mailflow.core.message import OutboundMessage
+from mailflow.core.ports import AnswerPart
+from mailflow.core.review import (
+    Box,
+    Correction,
+    CorrectionView,
+    Filter,
+    MailView,
+    NoteView,
+    Place,
+    QueuePage,
+    SavedDraft,
+    Sort,
+    ThreadChanged,
+    ThreadView,
+    TrailLine,
+)
+
+MOST_COUNTED = 1_000
+"""A box with more threads says `1000+`. Why: counting all of a large box would read all of it."""
+PRESENT_FOR = timedelta(seconds=45)
+_EQUAL = ("intent", "reason", "role", "trust", "language", "priority", "partner")
+"""Fields of a filter that are columns of a thread."""
+
+
+class DeskWork(Threads, Outbox):
+    # ------------------------------------------------------------------ the queue
+
+    def queue(self, filter_: Filter, account: str, now: datetime, after: Place | None, limit: int) -> QueuePage:
+        key, descending = _sort_key(filter_.sort)
+        query = self._filtered(select(THREAD), filter_, account, now)
+        if after is not None:
+            here = (key < after.at) if descending else (key > after.at)
+            further = THREAD.c.id < after.thread_id if descending else THREAD.c.id > after.thread_id
+            query = query.where(or_(here, and_(key == after.at, further)))
+        order = (key.desc(), THREAD.c.id.desc()) if descending else (key, THREAD.c.id)
+        rows = self._db.execute(query.order_by(*order).limit(limit + 1)).all()
+        shown = rows[:limit]
+        more = len(rows) > limit
+        return QueuePage(
+            tuple(map(queue_row, shown)), Place(getattr(shown[-1], key.name), shown[-1].id) if more else None
+        )
+
+    def box_counts(self, account: str, now: datetime) -> dict[Box, int]:
+        """How many threads each box has, at most MOST_COUNTED."""
+        return {
+            box: self._db.scalar(
+                select(func.count()).select_from(
+                    self._filtered(select(THREAD.c.id), Filter(box), account, now).limit(MOST_COUNTED).subquery()
+                )
+            )
+            or 0
+            for box in Box
+            if box not in (Box.ALL, Box.ANSWERED)
+        }
+
+    def values_in_queue(self) -> dict[str, list[str]]:
+        """What the held threads can be filtered by: each field with the values that occur."""
+        held = THREAD.c.status == "held"
+        return {
+            name: sorted(
+                value for value in self._db.scalars(select(THREAD.c[name]).where(held).distinct().limit(200)) if value
+            )
+            for name in (*_EQUAL, "assignee")
+        }
+
+    def _filtered(self, query: Select[Any], filter_: Filter, account: str, now: datetime) -> Select[Any]:
+        query = query.where(*_in_box(filter_.box, account, now), THREAD.c.merged_into.is_(None))
+        query = query.where(*(THREAD.c[name] == getattr(filter_, name) for name in _EQUAL if getattr(filter_, name)))
+        if filter_.assignee:
+            query = query.where(THREAD.c.assignee == ("" if filter_.assignee == "-" else filter_.assignee))
+        if filter_.older_than is not None:
+            query = query.where(THREAD.c.updated_at < now - filter_.older_than)
+        if filter_.query:
+            found = select(MESSAGE.c.thread_id).where(MESSAGE.c.id.in_(self.search(filter_.query)))
+            query = query.where(THREAD.c.id.in_(found))
+        return query
+
+    # ------------------------------------------------------------------ a thread
+
+    def thread_view(self, thread_id: int, now: datetime) -> ThreadView | None:
+        """With all its mails; of a merged one, the thread that took it over."""
+        row = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first()
+        if row is None:
+            return None
+        if row.merged_into is not None:
+            return self.thread_view(row.merged_into, now)
+        notes = self._db.execute(select(NOTE).where(NOTE.c.thread_id == row.id).order_by(NOTE.c.id))
+        trail = self._db.execute(select(AUDIT).where(AUDIT.c.thread_id == row.id).order_by(AUDIT.c.id))
+        present = select(PRESENCE.c.account).where(
+            PRESENCE.c.thread_id == row.id, PRESENCE.c.seen_at > now - PRESENT_FOR
+        )
+        return ThreadView(
+            queue_row(row),
+            self._mails(row.id),
+            tuple(NoteView(one.author, one.at, one.text) for one in notes),
+            self.draft(row.id),
+            tuple(TrailLine(one.at, one.actor, one.kind, one.sentence) for one in trail),
+            tuple(self._db.scalars(present.order_by(PRESENCE.c.account))),
+        )
+
+    def mail(self, message_id: int) -> MailView | None:
+        found = self._mails_where(MESSAGE.c.id == message_id)
+        return found[0] if found else None
+
+    def thread_of_mail(self, message_id: int) -> int | None:
+        return self._db.scalar(select(MESSAGE.c.thread_id).where(MESSAGE.c.id == message_id))
+
+    def _mails(self, thread_id: int) -> tuple[MailView, ...]:
+        return self._mails_where(MESSAGE.c.thread_id == thread_id)
+
+    def _mails_where(self, condition: ColumnElement[bool]) -> tuple[MailView, ...]:
+        rows = self._db.execute(
+            select(
+                MESSAGE,
+                CLASSIFICATION.c.intents,
+                CLASSIFICATION.c.runner_up,
+                CLASSIFICATION.c.actions,
+                CLASSIFICATION.c.abstained,
+                CLASSIFICATION.c.explanation,
+                DECISION.c.action,
+                DECISION.c.reasons,
+                DECISION.c.answers,
+                DECISION.c.draft,
+                DECISION.c.policy_version,
+                DECISION.c.model_version,
+                INBOUND.c.id.label("inbound_id"),
+                OUTBOX.c.state.label("answer_state"),
+            )
+            .outerjoin(CLASSIFICATION, CLASSIFICATION.c.message_id == MESSAGE.c.id)
+            .outerjoin(DECISION, DECISION.c.message_id == MESSAGE.c.id)
+            .outerjoin(INBOUND, (INBOUND.c.message_id == MESSAGE.c.id) & (INBOUND.c.state == InboundState.DONE))
+            .outerjoin(OUTBOX, OUTBOX.c.message_id == MESSAGE.c.message_id)
+            .where(condition)
+            .order_by(MESSAGE.c.id)
+        )
+        return tuple(mail_view(row) for row in rows)
+
+    def draft_parts(self, message_id: int) -> tuple[AnswerPart, ...]:
+        """The answer that was prepared for a held mail; () where none was."""
+        stored = self._db.scalar(select(DECISION.c.draft).where(DECISION.c.message_id == message_id))
+        return tuple(map(stored_part, stored or ()))
+
+    # ------------------------------------------------------------------ what people write
+
+    def draft(self, thread_id: int) -> SavedDraft | None:
+        row = self._db.execute(select(DRAFT).where(DRAFT.c.thread_id == thread_id)).first()
+        return SavedDraft(row.author, row.at, row.markdown, row.canned) if row else None
+
+    def save_draft(self, thread_id: int, draft: SavedDraft) -> None:
+        values = {"author": draft.author, "at": draft.at, "markdown": draft.markdown, "canned": draft.canned}
+        insert = self._insert(DRAFT).values(thread_id=thread_id, **values)
+        self._db.execute(insert.on_conflict_do_update(index_elements=["thread_id"], set_=values))
+
+    def drop_draft(self, thread_id: int) -> None:
+        self._db.execute(delete(DRAFT).where(DRAFT.c.thread_id == thread_id))
+
+    def add_note(self, thread_id: int, author: str, text: str, now: datetime) -> None:
+        self._insert_row(NOTE, thread_id=thread_id, author=author, at=now, text=text)
+        self._tell(now, author, "note", "wrote a note", thread_id, None)
+
+    def send(
+        self, thread_id: int, version: int, message: OutboundMessage, account: str, now: datetime, send_at: datetime
+    ) -> int:
+        """Queue a person's answer; the thread counts as answered. Returns the outbox entry. Raises ThreadChanged."""
+        self._change(thread_id, version, now, status="answered", snoozed_until=None, has_draft=False)
+        recipient = message.envelope.forward_path.lower()
+        entry_id = self._insert_row(
+            OUTBOX,
+            kind=OutboxKind.PERSON,
+            thread_id=thread_id,
+            message_id=message.message_id,
+            reverse_path=message.envelope.reverse_path,
+            recipient=recipient,
+            recipient_domain=recipient.rpartition("@")[2],
+            subject=message.subject,
+            intents=[],
+            content=message.content,
+            state=OutboxState.QUEUED.value,
+            attempts=0,
+            queued_at=now,
+            due_at=send_at,
+        )
+        self._save_outgoing(thread_id, message, account, now)
+        self.drop_draft(thread_id)
+        self.calls.add(Call(Role.SEND, send_at))
+        self._tell(now, account, "queued", f"answer to {recipient}", thread_id, None)
+        return entry_id
+
+    def outbox_of_thread(self, thread_id: int) -> list[tuple[int, OutboxState, datetime]]:
+        """(entry, state, due) of its answers that have not gone out, newest first."""
+        rows = self._db.execute(
+            select(OUTBOX.c.id, OUTBOX.c.state, OUTBOX.c.due_at)
+            .where(OUTBOX.c.thread_id == thread_id, OUTBOX.c.state.not_in([OutboxState.SENT, OutboxState.CANCELLED]))
+            .order_by(OUTBOX.c.id.desc())
+        )
+        return [(row.id, OutboxState(row.state), row.due_at) for row in rows]
+
+    # ------------------------------------------------------------------ what people decide
+
+    def _change(self, thread_id: int, version: int | None, now: datetime, **values: Any) -> None:
+        """Compare-and-set on the version that was seen; None where it does not matter. Raises ThreadChanged."""
+        where = (THREAD.c.id == thread_id) & THREAD.c.merged_into.is_(None)
+        if version is not None:
+            where &= THREAD.c.version == version
+        changed = self._run(update(THREAD).where(where).values(version=THREAD.c.version + 1, updated_at=now, **values))
+        if not changed:
+            raise ThreadChanged(f"thread {thread_id} has changed since you looked at it: look again, then decide")
+
+    def set_status(
+        self, thread_id: int, version: int | None, status: str, account: str, now: datetime, why: str = ""
+    ) -> None:
+        """Raises ThreadChanged."""
+        values: dict[str, Any] = {"status": status, "snoozed_until": None}
+        if status == "held":
+            values["due_at"] = now
+        self._change(thread_id, version, now, **values)
+        self._tell(now, account, status, why or f"set to {status}", thread_id, None)
+
+    def assign(self, thread_id: int, version: int | None, assignee: str, account: str, now: datetime) -> None:
+        """'' for nobody. Raises ThreadChanged."""
+        self._change(thread_id, version, now, assignee=assignee)
+        self._tell(now, account, "assigned", f"to {assignee}" if assignee else "to nobody", thread_id, None)
+
+    def snooze(self, thread_id: int, version: int | None, until: datetime, account: str, now: datetime) -> None:
+        """Raises ThreadChanged."""
+        self._change(thread_id, version, now, snoozed_until=until)
+        self._tell(now, account, "snoozed", f"until {until:%Y-%m-%d %H:%M} UTC", thread_id, None)
+
+    def escalate(self, thread_id: int, version: int | None, why: str, account: str, now: datetime) -> None:
+        """It becomes urgent, due at once, and held if it was not. Raises ThreadChanged."""
+        self._change(thread_id, version, now, priority="urgent", due_at=now, status="held", snoozed_until=None)
+        self._tell(now, account, "escalated", why or "made urgent", thread_id, None)
+
+    def split(self, message_id: int, account: str, now: datetime) -> int | None:
+        """Make a thread of its own of a mail and those after it by the same sender. None: it is the first of its own.
+
+        Returns the new thread.
+        """
+        mail = self._db.execute(select(MESSAGE).where(MESSAGE.c.id == message_id)).first()
+        if mail is None:
+            return None
+        old = self._db.execute(select(THREAD).where(THREAD.c.id == mail.thread_id)).one()
+        first = self._db.scalar(select(func.min(MESSAGE.c.id)).where(MESSAGE.c.thread_id == mail.thread_id))
+        if first == message_id:
+            return None
+        values = {name: value for name, value in old._mapping.items() if name not in ("id", "version")}
+        values |= {"subject": mail.subject, "requester": mail.from_addr, "status": "held", "due_at": now}
+        new = self._insert_row(THREAD, **values | {"updated_at": now, "created_at": now, "trouble": ""})
+        self._move_mails(MESSAGE.c.id >= message_id, mail.thread_id, new, mail.from_addr)
+        self._change(mail.thread_id, None, now)
+        self._tell(now, account, "split", f"a mail went into thread {new} of its own", mail.thread_id, None)
+        self._tell(now, account, "split", f"came out of thread {mail.thread_id}", new, None)
+        return new
+
+    def _move_mails(self, which: ColumnElement[bool], from_: int, to: int, sender: str) -> None:
+        mine = which & (MESSAGE.c.thread_id == from_)
+        mine &= (MESSAGE.c.from_addr == sender) | (MESSAGE.c.direction == "out")
+        self._db.execute(update(MESSAGE).where(mine).values(thread_id=to))
+
+    def move_mail(self, message_id: int, to: int, account: str, now: datetime) -> bool:
+        """One mail goes into another thread ("possible reply to #123"). False if there is no such mail or thread."""
+        mail = self._db.execute(select(MESSAGE).where(MESSAGE.c.id == message_id)).first()
+        target = self._db.scalar(select(THREAD.c.id).where(THREAD.c.id == to, THREAD.c.merged_into.is_(None)))
+        if mail is None or target is None or mail.thread_id == to:
+            return False
+        self._db.execute(
+            update(MESSAGE).where(MESSAGE.c.id == message_id).values(thread_id=to, suggested_thread_id=None)
+        )
+        self._change(to, None, now, status="held", due_at=now)
+        self._tell(now, account, "moved", f"a mail came from thread {mail.thread_id}", to, None)
+        self._tell(now, account, "moved", f"a mail went into thread {to}", mail.thread_id, None)
+        if not self._db.scalar(select(func.count()).where(MESSAGE.c.thread_id == mail.thread_id)):
+            self._change(mail.thread_id, None, now, status="closed")
+        else:
+            self._change(mail.thread_id, None, now)
+        return True
+
+    # ------------------------------------------------------------------ corrections
+
+    def correct(self, correction: Correction, account: str, now: datetime) -> None:
+        """Keep what a person says beside what the model said. The thread shows the person's word from now on."""
+        mail = self._db.execute(
+            select(MESSAGE.c.thread_id, CLASSIFICATION.c.intents, DECISION.c.action)
+            .join(CLASSIFICATION, CLASSIFICATION.c.message_id == MESSAGE.c.id)
+            .join(DECISION, DECISION.c.message_id == MESSAGE.c.id)
+            .where(MESSAGE.c.id == correction.message_id)
+        ).first()
+        if mail is None:
+            raise ThreadChanged(f"mail {correction.message_id} was never classified: there is nothing to correct")
+        predicted = [one.intent for one in intent_views(mail.intents)]
+        self._insert_row(
+            CORRECTION,
+            message_id=correction.message_id,
+            thread_id=mail.thread_id,
+            author=account,
+            at=now,
+            intents=list(correction.intents),
+            action=correction.action,
+            role=correction.role,
+            why=correction.why,
+            predicted=predicted,
+            predicted_action=mail.action,
+        )
+        self._change(mail.thread_id, None, now, intent=correction.intents[0] if correction.intents else "")
+        said = ", ".join(correction.intents) or "none of ours"
+        sentence = f"{', '.join(predicted) or 'nothing'} is {said} ({correction.action})"
+        self._tell(now, account, "corrected", sentence, mail.thread_id, None)
+
+    def corrections(self, limit: int, since: datetime | None = None) -> list[CorrectionView]:
+        """Newest first."""
+        query = select(CORRECTION).order_by(CORRECTION.c.id.desc()).limit(limit)
+        if since is not None:
+            query = query.where(CORRECTION.c.at >= since)
+        return [
+            CorrectionView(
+                row.id,
+                row.thread_id,
+                Correction(row.message_id, tuple(row.intents), row.action, row.role, row.why),
+                tuple(row.predicted),
+                row.predicted_action,
+                row.author,
+                row.at,
+            )
+            for row in self._db.execute(query)
+        ]
+
+    # ------------------------------------------------------------------ people
+
+    def look(self, thread_id: int, account: str, now: datetime) -> None:
+        """Note that `account` looks at the thread."""
+        insert = self._insert(PRESENCE).values(thread_id=thread_id, account=account, seen_at=now)
+        self._db.execute(insert.on_conflict_do_update(index_elements=["thread_id", "account"], set_={"seen_at": now}))
+
+    def saved_views(self, account: str) -> list[tuple[int, str, str]]:
+        """(id, name, query string)."""
+        rows = self._db.execute(select(SAVED_VIEW).where(SAVED_VIEW.c.account == account).order_by(SAVED_VIEW.c.name))
+        return [(row.id, row.name, row.query) for row in rows]
+
+    def save_view(self, account: str, name: str, query: str) -> None:
+        self._db.execute(delete(SAVED_VIEW).where(SAVED_VIEW.c.account == account, SAVED_VIEW.c.name == name))
+        self._insert_row(SAVED_VIEW, account=account, name=name, query=query)
+
+    def drop_view(self, account: str, view_id: int) -> None:
+        self._db.execute(delete(SAVED_VIEW).where(SAVED_VIEW.c.account == account, SAVED_VIEW.c.id == view_id))
+
+    def news(self, after: int, limit: int) -> tuple[int, list[int]]:
+        """The newest audit event, and the threads that events after `after` are about: what pages show anew."""
+        rows = self._db.execute(
+            select(AUDIT.c.id, AUDIT.c.thread_id).where(AUDIT.c.id > after).order_by(AUDIT.c.id).limit(limit)
+        ).all()
+        newest = rows[-1].id if rows else after
+        return newest, sorted({row.thread_id for row in rows if row.thread_id is not None})
+
+    def newest_event(self) -> int:
+        return self._db.scalar(select(func.max(AUDIT.c.id))) or 0
+
+
+def _sort_key(sort: Sort) -> tuple[Any, bool]:
+    """(column, whether descending)."""
+    return {
+        Sort.DUE: (THREAD.c.due_at, False),
+        Sort.NEWEST: (THREAD.c.updated_at, True),
+        Sort.OLDEST: (THREAD.c.updated_at, False),
+    }[sort]
+
+
+def _in_box(box: Box, account: str, now: datetime) -> list[ColumnElement[bool]]:
+    held = THREAD.c.status == "held"
+    awake = or_(THREAD.c.snoozed_until.is_(None), THREAD.c.snoozed_until <= now)
+    return {
+        Box.HELD: [held, awake],
+        Box.DRAFTS: [held, awake, THREAD.c.has_draft],
+        Box.TROUBLE: [THREAD.c.trouble != ""],
+        Box.MINE: [THREAD.c.assignee == account, THREAD.c.assignee != "", held],
+        Box.SNOOZED: [held, THREAD.c.snoozed_until > now],
+        Box.ANSWERED: [THREAD.c.status == "answered"],
+        Box.ALL: [],
+    }[box]

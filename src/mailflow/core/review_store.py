@@ -1,0 +1,108 @@
+"""What the review desk asks of the store, beside what the workers ask (core/storage.py)."""
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from mailflow.core.delivery import OutboxState
+from mailflow.core.message import OutboundMessage
+from mailflow.core.octets import Octets
+from mailflow.core.ports import AnswerPart
+from mailflow.core.review import (
+    Box,
+    Correction,
+    CorrectionView,
+    Filter,
+    MailView,
+    Place,
+    QueuePage,
+    SavedDraft,
+    ThreadView,
+)
+from mailflow.core.storage import Unit
+
+
+class ReviewUnit(Unit, Protocol):
+    """One transaction. Where a `version` is given and is not the thread's any more, ThreadChanged is raised."""
+
+    # the queue
+    def queue(self, filter_: Filter, account: str, now: datetime, after: Place | None, limit: int) -> QueuePage: ...
+    def box_counts(self, account: str, now: datetime) -> dict[Box, int]:
+        """How many threads each box has, at most adapters.sql.desk.MOST_COUNTED."""
+        ...
+
+    def values_in_queue(self) -> dict[str, list[str]]:
+        """What the held threads can be filtered by: each field with the values that occur."""
+        ...
+
+    def search(self, query: str) -> list[int]:
+        """Message rows with all words of `query`, newest first."""
+        ...
+
+    # a thread
+    def thread_view(self, thread_id: int, now: datetime) -> ThreadView | None: ...
+    def mail(self, message_id: int) -> MailView | None: ...
+    def thread_of_mail(self, message_id: int) -> int | None: ...
+    def draft_parts(self, message_id: int) -> tuple[AnswerPart, ...]:
+        """The answer that was prepared for a held mail; () where none was."""
+        ...
+
+    def outbox_of_thread(self, thread_id: int) -> list[tuple[int, OutboxState, datetime]]:
+        """(entry, state, due) of its answers that have not gone out, newest first."""
+        ...
+
+    # what people write
+    def draft(self, thread_id: int) -> SavedDraft | None: ...
+    def save_draft(self, thread_id: int, draft: SavedDraft) -> None: ...
+    def drop_draft(self, thread_id: int) -> None: ...
+    def add_note(self, thread_id: int, author: str, text: str, now: datetime) -> None: ...
+    def send(
+        self, thread_id: int, version: int, message: OutboundMessage, account: str, now: datetime, send_at: datetime
+    ) -> int:
+        """Queue a person's answer; the thread counts as answered. Returns the outbox entry."""
+        ...
+
+    # what people decide
+    def set_status(
+        self, thread_id: int, version: int | None, status: str, account: str, now: datetime, why: str = ""
+    ) -> None: ...
+    def assign(self, thread_id: int, version: int | None, assignee: str, account: str, now: datetime) -> None: ...
+    def snooze(self, thread_id: int, version: int | None, until: datetime, account: str, now: datetime) -> None: ...
+    def escalate(self, thread_id: int, version: int | None, why: str, account: str, now: datetime) -> None: ...
+    def split(self, message_id: int, account: str, now: datetime) -> int | None:
+        """Make a thread of its own of a mail; None where it is the first of its own. Returns the new thread."""
+        ...
+
+    def move_mail(self, message_id: int, to: int, account: str, now: datetime) -> bool:
+        """One mail goes into another thread. False if there is no such mail or thread."""
+        ...
+
+    # corrections
+    def correct(self, correction: Correction, account: str, now: datetime) -> None: ...
+    def corrections(self, limit: int, since: datetime | None = None) -> list[CorrectionView]:
+        """Newest first."""
+        ...
+
+    # people
+    def look(self, thread_id: int, account: str, now: datetime) -> None:
+        """Note that `account` looks at the thread."""
+        ...
+
+    def saved_views(self, account: str) -> list[tuple[int, str, str]]:
+        """(id, name, query string)."""
+        ...
+
+    def save_view(self, account: str, name: str, query: str) -> None: ...
+    def drop_view(self, account: str, view_id: int) -> None: ...
+    def news(self, after: int, limit: int) -> tuple[int, list[int]]:
+        """The newest audit event, and the threads that events after `after` are about."""
+        ...
+
+    def newest_event(self) -> int: ...
+
+
+class ReviewStore(Protocol):
+    def unit(self) -> AbstractContextManager[ReviewUnit]: ...
+    def view(self) -> AbstractContextManager[ReviewUnit]: ...
+    def opened(self, inbound_id: int) -> AbstractContextManager[Octets]: ...
+    def key(self, name: str) -> bytes: ...

@@ -1,0 +1,177 @@
+"""What a specialist does with a thread that needs words: prepare an answer, see it, send it.
+
+    draft    what mailflow prepared, or somebody has begun, as Markdown
+    preview  any Markdown as it will arrive
+    send     composed, and queued with its undo window, if the thread is still the one that was looked at
+
+Rule: an answer of a person goes to the sender of the mail that it answers, and nowhere else (D1); it says that a person
+wrote it (no `Auto-Submitted`, RFC 3834, 5).
+Rule: pressing the button twice sends once: the Message-ID is made of thread and version, and is unique.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from mailflow.core.canned import Canned
+from mailflow.core.message import InboundMessage
+from mailflow.core.partner import NO_PARTNERS
+from mailflow.core.playbook import Playbook
+from mailflow.core.policy import reply_address
+from mailflow.core.ports import Clock, Closing, Letter, RenderedAnswer, Renderer
+from mailflow.core.reply import ReplyHeaders, compose
+from mailflow.core.review import MailView, ThreadChanged, ThreadView
+from mailflow.core.review_store import ReviewStore
+from mailflow.core.storage import Read
+from mailflow.errors import MailflowError
+from mailflow.reading import thread
+from mailflow.services.processing import DeskIdentity
+
+
+class NothingToAnswer(MailflowError):
+    """The thread has no mail that could be answered, or nothing is prepared for it."""
+
+    temporary = False
+
+
+class CannedReplies(Protocol):
+    replies: Mapping[str, Canned]
+
+    def reply(self, name: str, fields: Mapping[str, str], greeting_name: str = "") -> RenderedAnswer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the editor begins with."""
+
+    markdown: str
+    recipient: str
+    subject: str
+    language: str
+    canned: str = ""
+    by: str = ""
+    """Who has begun it; '' where mailflow prepared it, or nobody did."""
+
+
+class ReviewDesk:
+    def __init__(
+        self,
+        *,
+        store: ReviewStore,
+        read: Read,
+        renderer: Renderer,
+        canned: CannedReplies,
+        playbook: Playbook,
+        desk: DeskIdentity,
+        clock: Clock,
+        undo: timedelta,
+    ) -> None:
+        self._store, self._read, self._renderer, self.canned = store, read, renderer, canned
+        self.playbook, self._desk, self._clock, self._undo = playbook, desk, clock, undo
+
+    def prepare(self, view: ThreadView) -> Prepared:
+        """The draft of a person, else of mailflow, else an empty one. Raises NothingToAnswer."""
+        mail = answered_mail(view)
+        message = self._message(mail)
+        recipient = reply_address(message)
+        if recipient is None:
+            raise NothingToAnswer("the sender of this mail has no address that can be answered")
+        kept = view.draft
+        markdown = kept.markdown if kept else self._prepared_markdown(mail, message)
+        return Prepared(
+            markdown,
+            recipient.addr_spec,
+            message.subject,
+            message.language,
+            kept.canned if kept else "",
+            kept.author if kept else "",
+        )
+
+    def preview(self, markdown: str, subject: str, language: str) -> RenderedAnswer:
+        """Raises AssetError with what Markdown may hold."""
+        return self._renderer.written(markdown, subject, language)
+
+    def canned_markdown(self, name: str, fields: Mapping[str, str], view: ThreadView) -> str:
+        """A canned reply filled in, to go on writing. Raises AssetError that names the field."""
+        message = self._message(answered_mail(view))
+        name_of = message.from_.display_name if message.from_ else ""
+        return self.canned.reply(name, fields, name_of).markdown
+
+    def canned_for(self, view: ThreadView) -> list[tuple[str, Canned]]:
+        """The canned replies, those for the thread's intents first."""
+        intents = {one.intent for mail in view.mails for one in mail.intents}
+        return sorted(self.canned.replies.items(), key=lambda item: not intents & set(item[1].intents))
+
+    def approve(self, view: ThreadView, version: int, account: str) -> int:
+        """Send what was prepared as it is. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged."""
+        prepared = self.prepare(view)
+        if not prepared.markdown.strip():
+            raise NothingToAnswer("nothing is prepared for this thread: write an answer")
+        return self.send(view, version, prepared.markdown, account)
+
+    def send(self, view: ThreadView, version: int, markdown: str, account: str) -> int:
+        """Queue an answer. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged, AssetError."""
+        if not markdown.strip():
+            raise NothingToAnswer("the answer is empty")
+        if view.row.version != version:
+            raise ThreadChanged(f"thread {view.row.id} has changed since you looked at it: look again, then decide")
+        message = self._message(answered_mail(view))
+        recipient = reply_address(message)
+        if recipient is None:
+            raise NothingToAnswer("the sender of this mail has no address that can be answered")
+        now, thread_id = self._clock.now(), view.row.id
+        token = thread.reply_token(self._desk.reply_key, thread_id)
+        once = hashlib.sha256(f"{thread_id} {version}".encode()).hexdigest()[:16]
+        composed = compose(
+            ReplyHeaders(
+                message_id=f"mf.{thread_id}.{token}.p{once}@{self._desk.message_id_domain}",
+                desk_name=self._desk.name,
+                desk_address=self._desk.address,
+                reverse_path=self._desk.reverse_path,
+                recipient=recipient.addr_spec,
+                subject=message.subject,
+                in_reply_to=message.message_id,
+                references=thread.references_for_reply(message),
+                date=now,
+                reply_to=thread.reply_address(self._desk.reply_key, thread_id, self._desk.address)
+                if self._desk.has_subaddress
+                else "",
+                is_automatic=False,
+            ),
+            self._renderer.written(markdown, message.subject, message.language),
+        )
+        with self._store.unit() as unit:
+            return unit.send(thread_id, version, composed, account, now, now + self._undo)
+
+    def raw(self, mail: MailView) -> InboundMessage:
+        """The mail read again from its octets. Raises NothingToAnswer where they are gone."""
+        return self._message(mail)
+
+    def _message(self, mail: MailView) -> InboundMessage:
+        if mail.inbound_id is None:
+            raise NothingToAnswer("the mail itself is not kept any more")
+        with self._store.opened(mail.inbound_id) as content:
+            return self._read(content, None, NO_PARTNERS).message
+
+    def _prepared_markdown(self, mail: MailView, message: InboundMessage) -> str:
+        with self._store.view() as unit:
+            parts = unit.draft_parts(mail.id)
+        if not parts:
+            return ""
+        name = message.from_.display_name if message.from_ else ""
+        letter = Letter(parts, name, message.subject, message.language, Closing.PERSON)
+        return self._renderer.render(letter).markdown
+
+
+def answered_mail(view: ThreadView) -> MailView:
+    """The mail that an answer to the thread answers: the newest that came in. Raises NothingToAnswer."""
+    incoming = [mail for mail in view.mails if mail.direction == "in"]
+    if not incoming:
+        raise NothingToAnswer("no mail of this thread came in")
+    return incoming[-1]
+
+
+def undo_left(due_at: datetime, now: datetime) -> timedelta:
+    return max(due_at - now, timedelta(0))

@@ -1,0 +1,22 @@
+"""What every page and every call of the review desk works with, in one value."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import APIRouter
+
+from mailflow.core.ports import Clock
+from mailflow.core.review_store import ReviewStore
+from mailflow.services.review import ReviewDesk
+
+
+@dataclass(frozen=True, slots=True)
+class WebDesk:
+    """Built by bootstrap.build_web; nothing here is made at import."""
+
+    store: ReviewStore
+    review: ReviewDesk
+    clock: Clock
+    name: str
+    """Of the desk, for the head of each page."""
+    routers: Sequence[APIRouter] = ()
