@@ -1,8 +1,9 @@
 """Markdown as plain text: the same words for readers whose client shows no HTML."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 from mailflow.errors import AssetError
@@ -12,7 +13,12 @@ MARKDOWN = MarkdownIt("commonmark", {"html": False}).disable(["image", "autolink
 
 def to_text(markdown: str) -> str:
     """`markdown` as plain text: steps keep their numbers, a link reads `label: address`. Raises AssetError."""
-    return _join_blocks(SyntaxTreeNode(MARKDOWN.parse(markdown)).children) + "\n"
+    return tokens_to_text(MARKDOWN.parse(markdown))
+
+
+def tokens_to_text(tokens: Sequence[Token]) -> str:
+    """As `to_text`, of what MARKDOWN made of it already."""
+    return _join_blocks(SyntaxTreeNode(tokens).children) + "\n"
 
 
 def _block(node: SyntaxTreeNode) -> str:

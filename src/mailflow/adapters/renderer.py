@@ -18,7 +18,7 @@ from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, Templat
 from jinja2.sandbox import SandboxedEnvironment
 
 from mailflow.adapters.assets import Words, load_templates, load_words, version_of
-from mailflow.adapters.markdown_text import MARKDOWN, to_text
+from mailflow.adapters.markdown_text import MARKDOWN, tokens_to_text
 from mailflow.core.check import ANSWER_TEMPLATE, ENGLISH, TEMPLATE_SUFFIX, Link
 from mailflow.core.ports import AnswerPart, Letter, RenderedAnswer
 from mailflow.errors import AssetError
@@ -147,8 +147,10 @@ class TemplateRenderer:
 
     def written(self, markdown: str, subject: str, language: str) -> RenderedAnswer:
         title = escape("".join(char for char in " ".join(subject.split()) if char.isprintable()))
-        page = _PAGE.format(language=escape(language), title=title, body=MARKDOWN.render(markdown))
-        return RenderedAnswer(to_text(markdown), page, language, str(markdown))
+        tokens = MARKDOWN.parse(markdown)
+        body = MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
+        page = _PAGE.format(language=escape(language), title=title, body=body)
+        return RenderedAnswer(tokens_to_text(tokens), page, language, str(markdown))
 
     def speaks(self, part: AnswerPart, language: str) -> bool:
         """Whether `part` is there in `language`."""

@@ -42,3 +42,5 @@ def acknowledge(source: Source, store: Store, clock: Clock) -> int:
         with store.unit() as unit:
             unit.mark_acknowledged([one.inbound_id for one in waiting], clock.now())
         done += len(waiting)
+        if len(waiting) < _ACKNOWLEDGED_AT_ONCE:
+            return done

@@ -58,6 +58,12 @@ class Report:
     decided: int = 0
     copies: int = 0
     failed: int = 0
+    is_full: bool = False
+    """Whether more may be due: all that were asked for came, or one that is tried alone."""
+
+    @property
+    def mails(self) -> int:
+        return self.decided + self.copies + self.failed
 
 
 class Processing:
@@ -107,7 +113,8 @@ class Processing:
                     failures.append((mail, error))
             for mail, failure in failures:
                 self._fail(unit, mail, failure)
-        return Report(len(claimed) - len(failures) - copies, copies, len(failures))
+        is_full = len(claimed) == limit or claimed[0].attempts > 1
+        return Report(len(claimed) - len(failures) - copies, copies, len(failures), is_full)
 
     def _understand(self, claimed: Sequence[ClaimedMail], failures: Failures) -> dict[int, Understood]:
         understood: dict[int, Understood] = {}

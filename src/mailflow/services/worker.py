@@ -26,7 +26,7 @@ from mailflow.errors import LoginRefused, MailflowError
 from mailflow.services.fleet import Membership
 from mailflow.services.ingest import acknowledge, ingest
 from mailflow.services.outbox import Outbox
-from mailflow.services.processing import Processing
+from mailflow.services.processing import BATCH, Processing
 from mailflow.services.reconcile import reconcile, resolve_uncertain
 
 log = structlog.get_logger(__name__)
@@ -244,12 +244,13 @@ class Worker:
 
     def _decide_all(self) -> None:
         while not self.signals.stop.is_set():
-            report = self._processing.turn()
-            if not (report.decided or report.copies or report.failed):
+            report = self._processing.turn(BATCH)
+            if report.mails:
+                log.info("decided", mails=report.decided, copies=report.copies, failed=report.failed)
+                self.signals.queued.set()
+                self._call_fetchers()
+            if not report.mails or not report.is_full:
                 return
-            log.info("decided", mails=report.decided, copies=report.copies, failed=report.failed)
-            self.signals.queued.set()
-            self._call_fetchers()
 
     def _give_back(self) -> None:
         """Mails that a turn claimed and did not settle. This worker claims here alone, and between turns."""

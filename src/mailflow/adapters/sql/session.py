@@ -102,7 +102,8 @@ class Session:
         self._tell(now, actor, to.value, sentence, row.thread_id, None)
 
     def _insert_row(self, table: Any, **values: Any) -> int:
-        key = self._db.execute(table.insert().values(**values)).inserted_primary_key
+        # values as parameters: a statement that names its values is built anew each time, four times as dear
+        key = self._db.execute(table.insert(), values).inserted_primary_key
         return int(key[0]) if key is not None else 0
 
     def _run(self, statement: Any) -> int:

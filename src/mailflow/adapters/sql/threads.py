@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,7 +38,17 @@ MAX_PARTICIPATING = 30
 """Mails of a thread, newest first, whose senders and recipients count as taking part."""
 
 
+@dataclass(slots=True)
+class _DeskHour:
+    """What the desk sent within the hour: read once a unit and counted on, because nobody else decides meanwhile."""
+
+    answers: int
+    by_intent: Counter[str]
+
+
 class Threads(Search):
+    _desk_hour: _DeskHour | None = None
+
     def candidates(self, clues: Clues) -> list[Candidate]:
         named = [
             *((Proof.SIGNED, thread_id) for thread_id in clues.tokens),
@@ -111,8 +122,10 @@ class Threads(Search):
         counted = OUTBOX.c.state.not_in([OutboxState.CANCELLED, OutboxState.FAILED])
         hour, day = now - timedelta(hours=1), now - timedelta(days=1)
         in_thread = self._count(counted & (OUTBOX.c.thread_id == thread_id)) if thread_id else 0
-        of_the_hour = self._db.scalars(select(OUTBOX.c.intents).where(counted, OUTBOX.c.queued_at > hour)).all()
-        desk, by_intent = len(of_the_hour), Counter(intent for intents in of_the_hour for intent in intents)
+        if self._desk_hour is None:
+            of_the_hour = self._db.scalars(select(OUTBOX.c.intents).where(counted, OUTBOX.c.queued_at > hour)).all()
+            self._desk_hour = _DeskHour(len(of_the_hour), Counter(one for intents in of_the_hour for one in intents))
+        desk, by_intent = self._desk_hour.answers, Counter(self._desk_hour.by_intent)
         status = self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == thread_id)) if thread_id else ""
         is_held = status == "held"
         if recipient is None:
@@ -276,6 +289,9 @@ class Threads(Search):
             due_at=outcome.send_at or now,
         )
         self.calls.add(Call(Role.SEND, outcome.send_at))
+        if self._desk_hour is not None:
+            self._desk_hour.answers += 1
+            self._desk_hour.by_intent.update(part.intent for part in outcome.decision.answers)
         self._save_outgoing(outcome.thread_id, answer, "", now)
         self._tell(now, "worker", "queued", f"answer to {recipient}", outcome.thread_id, outcome.inbound_id)
 
