@@ -23,6 +23,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 
 from mailflow.adapters.spool import spooled
+from mailflow.adapters.sql.accounts import Accounts
 from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.fleet import Fleet
@@ -112,7 +113,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Fleet, DeskWork, Directory, Views):
+class SqlUnit(Fleet, DeskWork, Accounts, Directory, Views):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from mailflow.core.ports import Clock
 from mailflow.core.review_store import ReviewStore
 from mailflow.services.review import ReviewDesk
+from mailflow.web.access import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,7 @@ class WebDesk:
     """Built by bootstrap.build_web; nothing here is made at import."""
 
     store: ReviewStore
+    guard: Guard
     review: ReviewDesk
     clock: Clock
     name: str

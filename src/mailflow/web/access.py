@@ -1,0 +1,141 @@
+"""Who makes a request, what he may do, and requests that another site made a browser send.
+
+    session cookie, or `Authorization: Bearer mfl_...`  ->  Signed  ->  needs(Permission)  ->  the route
+
+Rule: every route says what it needs; tests/web/test_access.py walks all of them with every role.
+Rule: a request that changes something and comes with a cookie comes from our own pages: Sec-Fetch-Site, and for clients
+that do not send it Origin, must say so (Fetch Metadata, W3C; OWASP's cross-site request forgery cheat sheet).
+Rule: the cookie is new at each sign-in (no session fixation), HttpOnly, SameSite=Lax, and on TLS Secure with the prefix
+__Host- (RFC 6265bis, 4.1.3).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mailflow.core.accounts import Signed
+from mailflow.core.review import Permission, may
+from mailflow.errors import MailflowError
+from mailflow.services.accounts import Access
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_BEARER = "bearer "
+
+
+class SignInNeeded(MailflowError):
+    """Pages answer with the way to the sign-in, the REST interface with 401."""
+
+    temporary = False
+
+    def __init__(self, next_: str) -> None:
+        super().__init__("sign in first")
+        self.next = next_
+
+    @property
+    def location(self) -> str:
+        return f"/login?next={quote(self.next, safe='')}"
+
+
+class NotAllowed(MailflowError):
+    temporary = False
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """In `app.state.guard`."""
+
+    access: Access
+    is_tls: bool
+    """Whether browsers reach us over TLS: then the cookie is Secure."""
+    origin: str
+    """`https://desk.example`, where browsers reach us; '' for whatever the Host header says."""
+
+    @property
+    def cookie(self) -> str:
+        return "__Host-mailflow" if self.is_tls else "mailflow"
+
+
+def secret_of(request: Request) -> tuple[str, bool]:
+    """(the session's or token's secret, whether it came as a cookie); '' where there is none."""
+    authorization = request.headers.get("authorization", "")
+    if authorization.lower().startswith(_BEARER):
+        return authorization[len(_BEARER) :].strip(), False
+    return request.cookies.get(_guard(request).cookie, ""), True
+
+
+def signed_in(request: Request) -> Signed | None:
+    secret, _ = secret_of(request)
+    return _guard(request).access.who(secret) if secret else None
+
+
+def needs(permission: Permission) -> Callable[[Request], Signed]:
+    """A dependency of FastAPI. Raises SignInNeeded, NotAllowed."""
+
+    def who(request: Request) -> Signed:
+        signed = signed_in(request)
+        if signed is None:
+            query = f"?{request.url.query}" if request.url.query else ""
+            raise SignInNeeded(request.url.path + query if request.method == "GET" else "/")
+        if not may(signed.account.role, permission):
+            raise NotAllowed(f"this needs the permission `{permission}`, which the role {signed.account.role} has not")
+        return signed
+
+    who.permission = permission  # type: ignore[attr-defined]  # read by the test that walks all routes
+    return who
+
+
+def set_cookie(response: Response, guard: Guard, secret: str) -> None:
+    response.set_cookie(
+        guard.cookie, secret, max_age=7 * 86_400, path="/", secure=guard.is_tls, httponly=True, samesite="lax"
+    )
+
+
+def drop_cookie(response: Response, guard: Guard) -> None:
+    response.delete_cookie(guard.cookie, path="/", secure=guard.is_tls, httponly=True, samesite="lax")
+
+
+def safe_next(path: str) -> str:
+    """Where to go after the sign-in: a path of ours, else the front page. `//elsewhere` and `/\\elsewhere` are not ours."""
+    parts = urlsplit(path)
+    is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    return path if is_ours and path.isprintable() else "/"
+
+
+def is_cross_site(method: str, headers: Headers, origin: str) -> bool:
+    """Whether another site made a browser send this. Bearer tokens are sent by nobody but their owner."""
+    if method in SAFE_METHODS or headers.get("authorization", "").lower().startswith(_BEARER):
+        return False
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    sent = headers.get("origin")
+    if sent is None:
+        return True
+    ours = urlsplit(origin).netloc if origin else headers.get("host", "")
+    return urlsplit(sent).netloc != ours or not ours
+
+
+class CrossSiteGuard:
+    """ASGI middleware: refuses what `is_cross_site` says."""
+
+    def __init__(self, app: ASGIApp, origin: str) -> None:
+        self._app, self._origin = app, origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and is_cross_site(scope["method"], Headers(scope=scope), self._origin):
+            refusal = Response(
+                "This request did not come from a page of this desk. Reload the page and try again.", 403
+            )
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+
+def _guard(request: Request) -> Guard:
+    guard: Guard = request.app.state.guard
+    return guard
