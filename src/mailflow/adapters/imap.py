@@ -11,7 +11,7 @@ Rule: one thread at a time; imapclient is not thread-safe. Only `interrupt` may 
 
 import ssl
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,9 +21,10 @@ from typing import Any, Literal
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError, LoginError
 
+from mailflow.adapters import sasl
 from mailflow.adapters.imap_messages import MIB, Listed, data_item, fetch_contents, list_messages, plan_batches
 from mailflow.core.message import MailRef, RawMessage
-from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.core.ports import Batch, Cursor, Disposition, Survey, TokenProvider
 from mailflow.errors import ConnectionFailed, LoginRefused
 
 _WINDOW = 500
@@ -42,11 +43,16 @@ class ImapAccount:
     security: Literal["tls", "starttls", "none"]
     username: str
     password: str = field(repr=False)
+    """'' with `tokens`."""
+    tokens: TokenProvider | None = None
+    """In place of the password."""
     ca_file: str | None = None
     """PEM file of the authorities to trust; None: those of the system."""
     mailbox: str = "INBOX"
     processed: str = "Processed"
     failed: str = "Failed"
+    sent: str = ""
+    """The folder of sent mail; '' for the one that the server marks as such (RFC 6154)."""
     max_size: int = 150 * MIB
     """Octets. Why 150: no server of note takes more (Exchange Online's limit)."""
     batch_messages: int = 50
@@ -68,6 +74,8 @@ class ImapSource:
     def __init__(self, account: ImapAccount) -> None:
         self.account = f"{account.username}@{account.host}"
         self.mailbox = account.mailbox
+        self.tokens = account.tokens
+        """For a health check: until when the credentials hold."""
         self._settings = account
         self._client: IMAPClient | None = None
         self._uid_validity = 0
@@ -84,6 +92,28 @@ class ImapSource:
         for window in _windows(uids):
             yield from self._fetch_window(uid_validity, window)
         self._covered = Cursor(uid_validity, uids[-1] if uids else last_uid)
+
+    def survey(self) -> Survey:
+        with self._connection() as client:
+            reach = self._select(client)
+            return Survey(reach.uid_validity, tuple(_uids_after(client, 0)), reach.last_uid)
+
+    def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
+        with self._connection() as client:
+            uid_validity = self._select(client).uid_validity
+        for window in _windows(uids):
+            for batch in self._fetch_window(uid_validity, window):
+                yield Batch(batch.messages, None)
+
+    def find_sent(self, message_ids: Sequence[str]) -> frozenset[str]:
+        with self._connection() as client:
+            folder = self._settings.sent or client.find_special_folder(b"\\Sent")
+            if not folder or not client.folder_exists(folder):
+                return frozenset()
+            client.select_folder(folder, readonly=True)
+            found = {one for one in message_ids if client.search(["HEADER", "Message-ID", one])}
+            self._select(client)
+        return frozenset(found)
 
     def acknowledge(self, refs: Sequence[MailRef], disposition: Disposition) -> None:
         if not refs:
@@ -264,7 +294,22 @@ class ImapSource:
 
 
 def _log_in(account: ImapAccount) -> IMAPClient:
-    """A logged-in connection. Raises LoginRefused; IMAPClientError and OSError where there is no connection."""
+    """A logged-in connection. Raises LoginRefused; ConnectionFailed, IMAPClientError, OSError: no connection.
+
+    A token may have been taken back before its end, so one that is refused is tried again as a new one, once and on a
+    new connection. Why: many servers hang up after a refusal.
+    """
+    if account.tokens is None:
+        return _connect(account, _by_password)
+    token = account.tokens.token()
+    try:
+        return _connect(account, _by_token(token))
+    except LoginRefused:
+        account.tokens.refuse(token)
+    return _connect(account, _by_token(account.tokens.token()))
+
+
+def _connect(account: ImapAccount, authenticate: Callable[[IMAPClient, ImapAccount], None]) -> IMAPClient:
     context = ssl.create_default_context(cafile=account.ca_file)
     client = IMAPClient(
         account.host,
@@ -277,14 +322,14 @@ def _log_in(account: ImapAccount) -> IMAPClient:
     try:
         if account.security == "starttls":
             client.starttls(context)
-        _authenticate(client, account)
+        authenticate(client, account)
     except BaseException:
         _shut(client)
         raise
     return client
 
 
-def _authenticate(client: IMAPClient, account: ImapAccount) -> None:
+def _by_password(client: IMAPClient, account: ImapAccount) -> None:
     """LOGIN, or AUTHENTICATE PLAIN (RFC 4616, UTF-8) where the credentials are not ASCII."""
     try:
         if (account.username + account.password).isascii():
@@ -292,9 +337,28 @@ def _authenticate(client: IMAPClient, account: ImapAccount) -> None:
         else:
             client.plain_login(account.username, account.password)
     except LoginError as error:
-        # `from None`: a server may repeat the line it did not like, the password with it.
-        sentence = _reason(error).replace(account.password, "***") if account.password else _reason(error)
-        raise LoginRefused(f"{account.username}@{account.host}: {sentence}") from None
+        raise _refused(account, error, account.password) from None
+
+
+def _by_token(token: str) -> Callable[[IMAPClient, ImapAccount], None]:
+    def authenticate(client: IMAPClient, account: ImapAccount) -> None:
+        offered = {name.decode("ascii", "replace").removeprefix("AUTH=") for name in client.capabilities()}
+        mechanism = sasl.choose(offered)
+        if mechanism is None:
+            raise ConnectionFailed(f"{account.username}@{account.host}: offers no login by OAuth2 that mailflow knows")
+        responses = iter((mechanism.response(account.username, token), mechanism.after_error))
+        try:
+            client.sasl_login(mechanism.name, lambda challenge: next(responses, None))
+        except LoginError as error:
+            raise _refused(account, error, token, f" ({mechanism.name})") from None
+
+    return authenticate
+
+
+def _refused(account: ImapAccount, error: LoginError, secret: str, how: str = "") -> LoginRefused:
+    """To be raised `from None`: a server may repeat the line it did not like, the secret with it."""
+    sentence = _reason(error).replace(secret, "***") if secret else _reason(error)
+    return LoginRefused(f"{account.username}@{account.host}: {sentence}{how}")
 
 
 def _shut(client: IMAPClient) -> None:

@@ -18,6 +18,7 @@ Why one login method, not all that are offered: three refusals for one wrong pas
 import asyncio
 import re
 import ssl
+from base64 import b64encode
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -29,11 +30,13 @@ from aiosmtplib import (
     SMTPException,
     SMTPResponse,
     SMTPResponseException,
+    SMTPStatus,
 )
 from aiosmtplib.email import quote_address
 
+from mailflow.adapters import sasl
 from mailflow.core.message import OutboundMessage
-from mailflow.core.ports import Acceptance
+from mailflow.core.ports import Acceptance, TokenProvider
 from mailflow.errors import (
     ConnectionFailed,
     LoginRefused,
@@ -58,10 +61,15 @@ class SmtpAccount:
     username: str
     """'' for servers that want no login."""
     password: str = field(repr=False)
+    """'' with `tokens`."""
+    tokens: TokenProvider | None = None
+    """In place of the password."""
     ca_file: str | None = None
     """PEM file of the authorities to trust; None: those of the system."""
     local_hostname: str = "localhost"
     """The name in EHLO."""
+    bcc: str = ""
+    """Gets a copy of each mail in the same transaction: proof that it was accepted, should the reply be lost."""
     timeout: float = 60.0
     """Seconds for a reply."""
     data_timeout: float = 600.0
@@ -76,6 +84,8 @@ class SmtpSubmission:
     """One connection, kept for the next message. Synchronous; runs its own event loop inside each call."""
 
     def __init__(self, account: SmtpAccount) -> None:
+        self.tokens = account.tokens
+        """For a health check: until when the credentials hold."""
         self._account = account
         self._runner: asyncio.Runner | None = None
         self._client: SMTP | None = None
@@ -112,6 +122,8 @@ class SmtpSubmission:
             options, encoding = _mail_parameters(client, message)
             await client.mail(_verbatim(envelope.reverse_path), options=options, encoding=encoding)
             await client.rcpt(_verbatim(envelope.forward_path), encoding=encoding)
+            if self._account.bcc:
+                await self._also_to(client, self._account.bcc)
         except SMTPResponseException as error:
             if not _is_refusal(error.code):
                 await self._abandon()
@@ -121,6 +133,14 @@ class SmtpSubmission:
             raise TemporaryRefusal(f"{self._account.host}: lost before DATA: {_reason(error)}") from error
         except ValueError as error:
             raise PermanentRefusal(f"not an address that {self._account.host} can take: {error}") from error
+
+    async def _also_to(self, client: SMTP, bcc: str) -> None:
+        """A second recipient. A refusal of this one stops nothing: the answer is for the first."""
+        try:
+            await client.rcpt(_verbatim(bcc))
+        except SMTPResponseException as error:
+            if not _is_refusal(error.code):
+                raise
 
     async def _send_content(self, client: SMTP, message: OutboundMessage) -> SMTPResponse:
         try:
@@ -170,6 +190,21 @@ class SmtpSubmission:
         return client
 
     async def _connect(self) -> SMTP:
+        """A logged-in connection; a token that is refused is tried again as a new one, once and on a new connection.
+
+        The token provider blocks, which stops nobody: this event loop has nothing else to do.
+        """
+        tokens = self._account.tokens
+        if tokens is None:
+            return await self._open("")
+        token = tokens.token()
+        try:
+            return await self._open(token)
+        except LoginRefused:
+            tokens.refuse(token)
+        return await self._open(tokens.token())
+
+    async def _open(self, token: str) -> SMTP:
         account = self._account
         client = SMTP(
             hostname=account.host,
@@ -184,7 +219,9 @@ class SmtpSubmission:
             await client.connect()
             self._client, self._transport = client, client.transport
             await client.ehlo()
-            if account.username:
+            if token:
+                await _log_in_by_token(client, account.username, token)
+            elif account.username:
                 await _log_in(client, account)
         except SMTPAuthenticationError as error:
             await self._hang_up()
@@ -220,6 +257,20 @@ async def _log_in(client: SMTP, account: SmtpAccount) -> None:
     if log_in is None:
         raise SMTPException(f"offers no login that mailflow knows: {' '.join(offered) or 'none at all'}")
     await log_in(account.username, account.password)
+
+
+async def _log_in_by_token(client: SMTP, username: str, token: str) -> None:
+    """AUTH with an initial response (RFC 4954, 4). Why here: aiosmtplib knows no OAUTHBEARER."""
+    mechanism = sasl.choose({name.upper() for name in client.server_auth_methods})
+    if mechanism is None:
+        raise SMTPException("offers no login by OAuth2 that mailflow knows")
+    response = b64encode(mechanism.response(username, token))
+    reply = await client.execute_command(b"AUTH", mechanism.name.encode(), response)
+    if reply.code == SMTPStatus.auth_continue:
+        reply = await client.execute_command(b64encode(mechanism.after_error))
+    if reply.code != SMTPStatus.auth_successful:
+        said = reply.message.replace(token, "***").replace(response.decode(), "***")
+        raise SMTPAuthenticationError(reply.code, f"{said} ({mechanism.name})")
 
 
 def _verbatim(path: str) -> str:

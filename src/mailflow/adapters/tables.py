@@ -93,9 +93,7 @@ class InboundRow(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("account", "mailbox", "uid_validity", "uid", name="uq_inbound_uid"),
         _one_of("state", InboundState, "ck_inbound_state"),
-        _index_where("ix_inbound_due", "state = 'received'", "due_at", "id"),
-        _index_where("ix_inbound_claimed", "state = 'processing'", "claimed_by"),
-        _index_where("ix_inbound_quarantined", "state = 'quarantined'", "id"),
+        Index("ix_inbound_due", "state", "due_at", "id"),
         _index_where("ix_inbound_unacknowledged", "acknowledged_at IS NULL", "account", "mailbox", "id"),
         Index("ix_inbound_received", "received_at"),
     )
@@ -124,7 +122,8 @@ class ThreadRow(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("status IN ('open', 'answered', 'held', 'ignored', 'closed')", name="ck_thread_status"),
         Index("ix_thread_updated", "updated_at", "id"),
-        _index_where("ix_thread_held", "status = 'held'", "due_at", "id"),
+        Index("ix_thread_status", "status", "updated_at", "id"),
+        Index("ix_thread_due", "status", "due_at", "id"),
         _index_where("ix_thread_trouble", "trouble <> ''", "due_at", "id"),
         _index_where("ix_thread_assignee", "assignee <> ''", "assignee", "due_at", "id"),
         Index("ix_thread_intent", "intent", "updated_at", "id"),
@@ -225,8 +224,7 @@ class OutboxRow(SQLModel, table=True):
         _one_of("state", OutboxState, "ck_outbox_state"),
         _one_of("kind", OutboxKind, "ck_outbox_kind"),
         CheckConstraint("kind <> 'automatic' OR decision_id IS NOT NULL", name="ck_outbox_decision"),
-        _index_where("ix_outbox_due", "state = 'queued'", "due_at", "id"),
-        _index_where("ix_outbox_open", "state IN ('failed', 'uncertain')", "state", "finished_at"),
+        Index("ix_outbox_due", "state", "due_at", "id"),
         _index_where("uq_outbox_sending", "state = 'sending'", "recipient", unique=True),
         Index("ix_outbox_claimed", "claimed_at"),
         Index("ix_outbox_recipient", "recipient", "queued_at"),

@@ -7,7 +7,7 @@ Rule: a change names the version it was made on (`_change`); it and its audit ev
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, update
 
 from mailflow.adapters.rows import intent_views, mail_view, queue_row, stored_part
 from mailflow.adapters.sql.outbox import Outbox
@@ -25,6 +25,7 @@ from mailflow.adapters.sql.session import (
     SAVED_VIEW,
     THREAD,
     Call,
+    says,
 )
 from mailflow.adapters.sql.threads import Threads
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
@@ -58,7 +59,7 @@ class DeskWork(Threads, Outbox):
     # ------------------------------------------------------------------ the queue
 
     def queue(self, filter_: Filter, account: str, now: datetime, after: Place | None, limit: int) -> QueuePage:
-        key, descending = _sort_key(filter_.sort)
+        key, descending = _sort_key(filter_)
         query = self._filtered(select(THREAD), filter_, account, now)
         if after is not None:
             here = (key < after.at) if descending else (key > after.at)
@@ -87,7 +88,7 @@ class DeskWork(Threads, Outbox):
 
     def values_in_queue(self) -> dict[str, list[str]]:
         """What the held threads can be filtered by: each field with the values that occur."""
-        held = THREAD.c.status == "held"
+        held = says(THREAD.c.status, "held")
         return {
             name: sorted(
                 value for value in self._db.scalars(select(THREAD.c[name]).where(held).distinct().limit(200)) if value
@@ -160,7 +161,7 @@ class DeskWork(Threads, Outbox):
             )
             .outerjoin(CLASSIFICATION, CLASSIFICATION.c.message_id == MESSAGE.c.id)
             .outerjoin(DECISION, DECISION.c.message_id == MESSAGE.c.id)
-            .outerjoin(INBOUND, (INBOUND.c.message_id == MESSAGE.c.id) & (INBOUND.c.state == InboundState.DONE))
+            .outerjoin(INBOUND, (INBOUND.c.message_id == MESSAGE.c.id) & (says(INBOUND.c.state, InboundState.DONE)))
             .outerjoin(OUTBOX, OUTBOX.c.message_id == MESSAGE.c.message_id)
             .where(condition)
             .order_by(MESSAGE.c.id)
@@ -387,24 +388,23 @@ class DeskWork(Threads, Outbox):
         return self._db.scalar(select(func.max(AUDIT.c.id))) or 0
 
 
-def _sort_key(sort: Sort) -> tuple[Any, bool]:
-    """(column, whether descending)."""
-    return {
-        Sort.DUE: (THREAD.c.due_at, False),
-        Sort.NEWEST: (THREAD.c.updated_at, True),
-        Sort.OLDEST: (THREAD.c.updated_at, False),
-    }[sort]
+def _sort_key(filter_: Filter) -> tuple[Any, bool]:
+    """(column, whether descending). What is answered or of any state is due for nobody: there the newest comes first."""
+    by_time = {Sort.NEWEST: (THREAD.c.updated_at, True), Sort.OLDEST: (THREAD.c.updated_at, False)}
+    if filter_.sort in by_time:
+        return by_time[filter_.sort]
+    return by_time[Sort.NEWEST] if filter_.box in (Box.ALL, Box.ANSWERED) else (THREAD.c.due_at, False)
 
 
 def _in_box(box: Box, account: str, now: datetime) -> list[ColumnElement[bool]]:
-    held = THREAD.c.status == "held"
+    held = says(THREAD.c.status, "held")
     awake = or_(THREAD.c.snoozed_until.is_(None), THREAD.c.snoozed_until <= now)
     return {
         Box.HELD: [held, awake],
         Box.DRAFTS: [held, awake, THREAD.c.has_draft],
-        Box.TROUBLE: [THREAD.c.trouble != ""],
-        Box.MINE: [THREAD.c.assignee == account, THREAD.c.assignee != "", held],
+        Box.TROUBLE: [THREAD.c.trouble != literal_column("''")],
+        Box.MINE: [THREAD.c.assignee == account, THREAD.c.assignee != literal_column("''"), held],
         Box.SNOOZED: [held, THREAD.c.snoozed_until > now],
-        Box.ANSWERED: [THREAD.c.status == "answered"],
+        Box.ANSWERED: [says(THREAD.c.status, "answered")],
         Box.ALL: [],
     }[box]

@@ -13,7 +13,7 @@ from itertools import count
 from sqlalchemy import ColumnElement, case, select, update
 
 from mailflow.adapters.rows import mail_ref
-from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session
+from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session, says
 from mailflow.core.delivery import MAX_ATTEMPTS, InboundState
 from mailflow.core.fleet import Role
 from mailflow.core.message import RawMessage
@@ -95,7 +95,7 @@ class Ledger(Session):
                 INBOUND.c.account == account,
                 INBOUND.c.mailbox == mailbox,
                 INBOUND.c.acknowledged_at.is_(None),
-                INBOUND.c.state.in_(_DISPOSITION),
+                says(INBOUND.c.state, *_DISPOSITION),
             )
             .order_by(INBOUND.c.id)
             .limit(limit)
@@ -106,7 +106,7 @@ class Ledger(Session):
         self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=now))
 
     def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
-        due = (INBOUND.c.state == InboundState.RECEIVED) & (INBOUND.c.due_at <= now)
+        due = (says(INBOUND.c.state, InboundState.RECEIVED)) & (INBOUND.c.due_at <= now)
         in_turn = INBOUND.c.due_at, INBOUND.c.id
         was_tried = self._db.scalar(select(INBOUND.c.attempts > 0).where(due).order_by(*in_turn).limit(1))
         # alone: if it ends the process, it must not take forty-nine innocent ones with it to quarantine
@@ -123,7 +123,7 @@ class Ledger(Session):
         ).all()
         self._db.execute(
             update(INBOUND)
-            .where(INBOUND.c.id.in_([row.id for row in rows]), INBOUND.c.state == InboundState.RECEIVED)
+            .where(INBOUND.c.id.in_([row.id for row in rows]), says(INBOUND.c.state, InboundState.RECEIVED))
             .values(
                 state=InboundState.PROCESSING,
                 attempts=INBOUND.c.attempts + 1,
@@ -147,7 +147,7 @@ class Ledger(Session):
 
     def _take_up(self, whose: ColumnElement[bool], now: datetime) -> int:
         """Mails in `processing` whose worker does not work on them any more. Returns how many."""
-        abandoned = (INBOUND.c.state == InboundState.PROCESSING) & whose
+        abandoned = (says(INBOUND.c.state, InboundState.PROCESSING)) & whose
         rows = self._db.execute(select(INBOUND.c.id, INBOUND.c.attempts).where(abandoned).with_for_update()).all()
         for row in rows:
             is_worn_out = row.attempts >= MAX_ATTEMPTS
@@ -196,7 +196,7 @@ class Ledger(Session):
     def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool:
         done = self._run(
             update(INBOUND)
-            .where(INBOUND.c.id == inbound_id, INBOUND.c.state == InboundState.QUARANTINED)
+            .where(INBOUND.c.id == inbound_id, says(INBOUND.c.state, InboundState.QUARANTINED))
             .values(state=InboundState.RECEIVED, attempts=0, due_at=now, acknowledged_at=None, error="")
         )
         if done:
@@ -214,7 +214,7 @@ class Ledger(Session):
 
     def unmoved(self, account: str, mailbox: str, uid_validity: int) -> dict[int, int]:
         where = self._in_mailbox(account, mailbox, uid_validity) & INBOUND.c.acknowledged_at.is_(None)
-        rows = self._db.execute(select(INBOUND.c.uid, INBOUND.c.id).where(where, INBOUND.c.state.in_(_DISPOSITION)))
+        rows = self._db.execute(select(INBOUND.c.uid, INBOUND.c.id).where(where, says(INBOUND.c.state, *_DISPOSITION)))
         return {row.uid: row.id for row in rows}
 
     def _in_mailbox(self, account: str, mailbox: str, uid_validity: int) -> ColumnElement[bool]:

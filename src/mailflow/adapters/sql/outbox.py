@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailflow.adapters.sql.session import INBOUND, MUTE, OUTBOX, THREAD, Call, Session
+from mailflow.adapters.sql.session import INBOUND, MUTE, OUTBOX, THREAD, Call, Session, says
 from mailflow.core.delivery import BOUNCE_WINDOW, InboundState, OutboxKind, OutboxState, mute_until
 from mailflow.core.fleet import Role
 from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMessage
@@ -21,10 +21,10 @@ class Outbox(Session):
         if per_minute is not None and self._count(OUTBOX.c.claimed_at > now - timedelta(minutes=1)) >= per_minute:
             return None
         busy = OUTBOX.alias()
-        is_free = ~exists().where(busy.c.recipient == OUTBOX.c.recipient, busy.c.state == OutboxState.SENDING)
+        is_free = ~exists().where(busy.c.recipient == OUTBOX.c.recipient, says(busy.c.state, OutboxState.SENDING))
         row = self._db.execute(
             select(OUTBOX)
-            .where(OUTBOX.c.state == OutboxState.QUEUED, OUTBOX.c.due_at <= now, is_free)
+            .where(says(OUTBOX.c.state, OutboxState.QUEUED), OUTBOX.c.due_at <= now, is_free)
             .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -62,7 +62,7 @@ class Outbox(Session):
 
     def _doubt(self, whose: ColumnElement[bool], now: datetime) -> int:
         """Answers in `sending` whose worker is gone. Returns how many."""
-        left = (OUTBOX.c.state == OutboxState.SENDING) & whose
+        left = (says(OUTBOX.c.state, OutboxState.SENDING)) & whose
         error = "the worker stopped while sending: it may or may not have gone out"
         ids = self._db.scalars(select(OUTBOX.c.id).where(left).with_for_update()).all()
         for entry_id in ids:
@@ -111,7 +111,7 @@ class Outbox(Session):
     def prove_sent(self, message_ids: Sequence[str], evidence: str, now: datetime) -> int:
         if not message_ids:
             return 0
-        found = OUTBOX.c.message_id.in_(message_ids) & (OUTBOX.c.state == OutboxState.UNCERTAIN)
+        found = OUTBOX.c.message_id.in_(message_ids) & (says(OUTBOX.c.state, OutboxState.UNCERTAIN))
         proved = 0
         for entry_id in self._db.scalars(select(OUTBOX.c.id).where(found)).all():
             if self._move_outbox(entry_id, OutboxState.UNCERTAIN, OutboxState.SENT, error=""):
@@ -123,7 +123,7 @@ class Outbox(Session):
     def uncertain(self, since: datetime, limit: int) -> list[tuple[int, str]]:
         rows = self._db.execute(
             select(OUTBOX.c.id, OUTBOX.c.message_id)
-            .where(OUTBOX.c.state == OutboxState.UNCERTAIN, OUTBOX.c.finished_at > since)
+            .where(says(OUTBOX.c.state, OutboxState.UNCERTAIN), OUTBOX.c.finished_at > since)
             .order_by(OUTBOX.c.finished_at)
             .limit(limit)
         )
@@ -209,8 +209,8 @@ class Outbox(Session):
 
     def next_due(self, role: Role | None = None) -> datetime | None:
         waiting = {
-            Role.PROCESS: select(func.min(INBOUND.c.due_at)).where(INBOUND.c.state == InboundState.RECEIVED),
-            Role.SEND: select(func.min(OUTBOX.c.due_at)).where(OUTBOX.c.state == OutboxState.QUEUED),
+            Role.PROCESS: select(func.min(INBOUND.c.due_at)).where(says(INBOUND.c.state, InboundState.RECEIVED)),
+            Role.SEND: select(func.min(OUTBOX.c.due_at)).where(says(OUTBOX.c.state, OutboxState.QUEUED)),
         }
         wanted = waiting.values() if role is None else [waiting[role]]
         times = [due for query in wanted if (due := self._db.scalar(query)) is not None]

@@ -9,14 +9,6 @@ down_revision = "0004"
 BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _KINDS = "kind IN ('automatic', 'person', 'digest')"
 _DECIDED = "kind <> 'automatic' OR decision_id IS NOT NULL"
-_PARTIAL = (
-    ("ix_inbound_due", "inbound", ["due_at", "id"], "state = 'received'"),
-    ("ix_inbound_claimed", "inbound", ["claimed_by"], "state = 'processing'"),
-    ("ix_inbound_quarantined", "inbound", ["id"], "state = 'quarantined'"),
-    ("ix_inbound_unacknowledged", "inbound", ["account", "mailbox", "id"], "acknowledged_at IS NULL"),
-    ("ix_outbox_due", "outbox", ["due_at", "id"], "state = 'queued'"),
-    ("ix_outbox_open", "outbox", ["state", "finished_at"], "state IN ('failed', 'uncertain')"),
-)
 
 
 def upgrade() -> None:
@@ -32,9 +24,16 @@ def upgrade() -> None:
         outbox.alter_column("thread_id", existing_type=BigId, nullable=True)
         outbox.create_check_constraint("ck_outbox_kind", _KINDS)
         outbox.create_check_constraint("ck_outbox_decision", _DECIDED)
-    for name, table, columns, condition in _PARTIAL:
-        where = sa.text(condition)
-        op.create_index(name, table, columns, sqlite_where=where, postgresql_where=where)
+    op.create_index("ix_inbound_due", "inbound", ["state", "due_at", "id"])
+    op.create_index("ix_outbox_due", "outbox", ["state", "due_at", "id"])
+    waiting = sa.text("acknowledged_at IS NULL")
+    op.create_index(
+        "ix_inbound_unacknowledged",
+        "inbound",
+        ["account", "mailbox", "id"],
+        sqlite_where=waiting,
+        postgresql_where=waiting,
+    )
     # no worker runs while the schema changes: what is `sending` was left behind
     op.execute("UPDATE outbox SET state = 'uncertain' WHERE state = 'sending'")
     sending = sa.text("state = 'sending'")

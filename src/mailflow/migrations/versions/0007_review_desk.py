@@ -12,7 +12,6 @@ BigId = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 _STATES = "status IN ('open', 'answered', 'held', 'ignored', 'closed')"
 _AT = sa.DateTime(timezone=True)
 _PARTIAL = (
-    ("ix_thread_held", "thread", ["due_at", "id"], "status = 'held'"),
     ("ix_thread_trouble", "thread", ["due_at", "id"], "trouble <> ''"),
     ("ix_thread_assignee", "thread", ["assignee", "due_at", "id"], "assignee <> ''"),
     ("ix_hook_due", "hook", ["due_at", "id"], "state = 'queued'"),
@@ -47,6 +46,8 @@ def upgrade() -> None:
         thread.drop_constraint("ck_thread_status", type_="check")
         thread.create_check_constraint("ck_thread_status", _STATES)
     op.create_index("ix_thread_updated", "thread", ["updated_at", "id"])
+    op.create_index("ix_thread_due", "thread", ["status", "due_at", "id"])
+    op.create_index("ix_thread_status", "thread", ["status", "updated_at", "id"])
     op.create_index("ix_thread_intent", "thread", ["intent", "updated_at", "id"])
     op.execute("UPDATE thread SET due_at = updated_at WHERE status = 'held'")
     op.add_column("message", _text("author", default=""))
