@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 
 GUIDE = "docs/evaluating.md"
+CORRECTIONS = "corrections.jsonl"
+"""Beside the examples: what specialists said that mails are (`mailflow corrections export`)."""
 
 
 class SystemClock:
@@ -393,6 +395,14 @@ def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str
     return GUARDS + SEND_GUARDS, policy_table(read_playbook(settings))
 
 
+def _with_corrections(found: Assets) -> set[str]:
+    """What the examples are together with the corrections of specialists; empty where there are none."""
+    from mailflow.adapters.examples import read_examples
+
+    corrections = found.classifiers / CORRECTIONS
+    return {read_examples(found.classifiers / "examples", [corrections]).sha256} if corrections.exists() else set()
+
+
 def check_assets(settings: Settings) -> list[Problem]:
     """Playbook, links, templates, examples and model proved against each other; empty if all agree."""
     from mailflow.adapters.examples import contradictions, examples_by_file, read_examples
@@ -418,7 +428,8 @@ def check_assets(settings: Settings) -> list[Problem]:
         Problem(f"classifiers/examples: {name}", sentence)
         for name, sentence in contradictions(read.examples, holdout.examples)
     ]
-    if classifier.meta["data_sha256"] != read.sha256:
+    learned_from = {read.sha256, *_with_corrections(found)}
+    if classifier.meta["data_sha256"] not in learned_from:
         problems.append(Problem(str(found.model), "was trained on other examples: run `mailflow train`"))
     canned = build_canned(found, playbook)
     problems += canned_problems(canned.replies, playbook, links, found.templates, canned)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mailflow import bootstrap, console, settings
+from mailflow.core.review_store import ReviewUnit
 from mailflow.core.storage import Store, Unit
 from mailflow.errors import MailflowError
 
@@ -45,9 +46,9 @@ def open_unit(config: Path | None) -> Iterator[Unit]:
 
 
 @contextmanager
-def open_view(config: Path | None) -> Iterator[Unit]:
+def open_view(config: Path | None) -> Iterator[ReviewUnit]:
     """Only to look."""
-    with open_store(config) as store, store.view() as unit:
+    with explained(), bootstrap.build_store(settings.read_settings(config)).view() as unit:
         yield unit
 
 

@@ -18,8 +18,13 @@ from rich.text import Text
 
 from mailflow.core.binomial import Interval
 from mailflow.core.certify import Certificate
+from mailflow.core.delivery import OutboxState
 from mailflow.core.evaluation import KINDS, Assessment, Evaluation, changes, differences, figures, verdicts
+from mailflow.core.findings import Status
+from mailflow.core.fleet import WorkerRecord
 from mailflow.core.partner import Partner
+from mailflow.core.replay import ReplayReport
+from mailflow.core.review import CorrectionView
 from mailflow.core.storage import (
     DecidedMail,
     Mute,
@@ -28,7 +33,9 @@ from mailflow.core.storage import (
     ThreadStory,
     ThreadSummary,
 )
+from mailflow.services.doctor import Result
 from mailflow.services.lines import ClassifiedLine, ParsedLine
+from mailflow.services.reconcile import Gap
 
 if TYPE_CHECKING:
     from mailflow.adapters.spacy_training import TrainingReport
@@ -135,20 +142,77 @@ def thread_story(story: ThreadStory) -> RenderableType:
 
 
 def outbox_table(entries: Sequence[OutboxView]) -> Table:
-    table = new_table("id", "thread", "state", "tries", "queued", "finished", "recipient", "subject", "error")
+    table = new_table("id", "thread", "state", "tries", "queued", "due", "finished", "recipient", "subject", "error")
     for one in entries:
         table.add_row(
             str(one.id),
-            str(one.thread_id),
+            str(one.thread_id or one.kind),
             one.state.value,
             str(one.attempts),
             instant(one.queued_at),
+            instant(one.due_at) if one.state is OutboxState.QUEUED else "",
             instant(one.finished_at),
             plain(one.recipient),
             plain(short(one.subject, 40)),
             plain(one.error),
         )
     return table
+
+
+def workers_table(workers: Sequence[WorkerRecord]) -> Table:
+    table = new_table("worker", "does", "since", "last heard of")
+    for one in workers:
+        table.add_row(plain(one.id), ", ".join(sorted(one.roles)), instant(one.started_at), instant(one.seen_at))
+    return table
+
+
+def gaps_table(gaps: Sequence[Gap]) -> Table:
+    table = new_table("gap", "UID", "mended", "what")
+    for one in gaps:
+        table.add_row(one.kind, str(one.uid or ""), "yes" if one.is_mended else "no", plain(one.sentence))
+    return table
+
+
+def corrections_table(corrections: Sequence[CorrectionView]) -> Table:
+    table = new_table("mail", "thread", "when", "who", "the model said", "a person says", "why")
+    for one in corrections:
+        said = one.correction
+        table.add_row(
+            str(said.message_id),
+            str(one.thread_id),
+            instant(one.at),
+            plain(one.author),
+            f"{', '.join(one.predicted) or '-'} ({one.predicted_action})",
+            f"{', '.join(said.intents) or '-'} ({said.action})",
+            plain(said.why),
+        )
+    return table
+
+
+def replay_view(report: ReplayReport) -> RenderableType:
+    """The sums, and a row for each decision that would change."""
+    sums = new_grid(
+        ("before", report.before),
+        ("after", report.after),
+        ("mails", str(report.mails)),
+        *((change.value, str(count)) for change, count in report.counts.items()),
+        ("machines answered", str(report.loops)),
+        ("most to one sender a day", str(report.most_to_one_sender)),
+        ("as people said, before", f"{report.agreed_before} of {report.corrected}"),
+        ("as people said, after", f"{report.agreed_after} of {report.corrected}"),
+    )
+    table = new_table("thread", "from", "subject", "change", "before", "after", "why")
+    for row in report.rows:
+        table.add_row(
+            str(row.thread_id),
+            plain(short(row.from_addr, 30)),
+            plain(short(row.subject, 40)),
+            f"{row.change}{', a machine' if row.may_loop else ''}",
+            " ".join((row.before.action.value, *row.before.templates)),
+            " ".join((row.after.action.value, *row.after.templates)),
+            plain(short(row.after.reason, 60)),
+        )
+    return Group(sums, table) if report.rows else Group(sums, plain("no decision would change"))
 
 
 def mutes_table(mutes: Sequence[Mute]) -> Table:
@@ -273,6 +337,24 @@ def day_table(mails: Sequence[DecidedMail], waited: dict[str, float]) -> Table:
             f"{seconds:.2f} s" if seconds is not None else "",
         )
     return table
+
+
+_STATUS_COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.FAILED: "red", Status.SKIPPED: "dim"}
+
+
+def checked_view(result: Result) -> RenderableType:
+    """One check of the doctor, told as soon as it is done; so its columns have a fixed width."""
+    finding = result.finding
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(width=7)
+    grid.add_column(width=18, overflow="fold")
+    grid.add_column(overflow="fold")
+    grid.add_row(
+        Text(finding.status.value, style=_STATUS_COLOURS[finding.status]), plain(result.name), plain(finding.found)
+    )
+    if finding.to_do:
+        grid.add_row("", Text("what to do", style="dim"), plain(finding.to_do))
+    return grid
 
 
 def new_table(*columns: str) -> Table:

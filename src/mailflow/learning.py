@@ -9,18 +9,37 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mailflow.adapters import assets
 from mailflow.adapters.certificates import write_certificate
-from mailflow.bootstrap import Assets, SystemClock, build_understanding, find_assets, read_holdout
+from mailflow.bootstrap import (
+    CORRECTIONS,
+    Assets,
+    SystemClock,
+    build_desk,
+    build_store,
+    build_understanding,
+    find_assets,
+    read_holdout,
+)
+from mailflow.core.anonymise import anonymised
 from mailflow.core.certify import Certificate, certify
+from mailflow.core.classification import Action
 from mailflow.core.evaluation import Assessment, Evaluation, Judged, Label
+from mailflow.core.message import InboundMessage, Role
+from mailflow.core.partner import NO_PARTNERS, PartnerDirectory
 from mailflow.core.playbook import Playbook
 from mailflow.core.ports import Classifier
+from mailflow.core.replay import ReplayReport
+from mailflow.core.review import Correction
+from mailflow.core.storage import Read
 from mailflow.errors import AssetError
 from mailflow.reading.understand import reader
+from mailflow.services.replay import replay
 from mailflow.services.triage import Triage
 from mailflow.settings import Settings
 
@@ -28,34 +47,156 @@ if TYPE_CHECKING:
     from mailflow.adapters.examples import Example
     from mailflow.adapters.spacy_training import Progress, TrainingReport
 
+MOST_CORRECTIONS = 20_000
+"""Stored mails that are looked through for corrections, newest first."""
 DRAWS = 2000
 """Resamples of the bootstrap: the ends of an interval then lie on the 50th value from either side."""
 
 
-def train_model(settings: Settings, progress: Progress) -> tuple[TrainingReport, Certificate | None]:
-    """A new model in place of the old one, and its certificate; None where no mail is held out."""
+def train_model(
+    settings: Settings, progress: Progress, *, into: Path | None = None, with_corrections: bool = False
+) -> tuple[TrainingReport, Certificate | None]:
+    """A new model and its certificate, which is None where no mail is held out.
+
+    `into`: in this folder, in place of the one that works. `with_corrections`: learned from the specialists too.
+    """
     from mailflow.adapters.spacy_training import train
 
     found = find_assets(settings)
+    corrections = found.classifiers / CORRECTIONS
+    if with_corrections:
+        export_corrections(settings, corrections)
     report = train(
         found.classifiers / "examples",
         found.classifiers / "config.cfg",
-        found.model,
+        into or found.model,
         labels=tuple(assets.load_playbook(found.classifiers).intents),
         now=SystemClock().now(),
         progress=progress,
+        further=(corrections,) if with_corrections and corrections.stat().st_size else (),
     )
-    return report, certify_model(settings, progress) if any(found.holdout.glob("*.jsonl")) else None
+    return report, certify_model(settings, progress, into) if any(found.holdout.glob("*.jsonl")) else None
 
 
-def certify_model(settings: Settings, progress: Progress) -> Certificate:
+def export_corrections(settings: Settings, path: Path) -> int:
+    """Write what specialists said as labelled examples, without the people in them. Returns how many mails."""
+    from mailflow.adapters.examples import write_labelled
+
+    read, own_domains = reader(build_desk(settings)), frozenset(settings.desk.own_domains)
+    with closing(build_store(settings)) as store:
+        with store.view() as unit:
+            mails = unit.stored_mails(None, MOST_CORRECTIONS)
+        examples = []
+        for mail in mails:
+            if mail.corrected is not None:
+                with store.opened(mail.inbound_id) as content:
+                    message = read(content, None, NO_PARTNERS).message
+                examples.append(_example(mail.message_id, message, mail.corrected, own_domains))
+    write_labelled(path, examples)
+    return len(examples)
+
+
+def _example(message_pk: int, message: InboundMessage, said: Correction, own_domains: frozenset[str]) -> Example:
+    from mailflow.adapters.examples import Example
+
+    hidden = anonymised(
+        from_name=message.from_.display_name if message.from_ else "",
+        from_addr=message.from_.addr_spec if message.from_ else "",
+        subject=message.subject,
+        text=message.content_text,
+        attachments=tuple(one.filename for one in message.attachments if not one.is_inline),
+        own_domains=own_domains,
+    )
+    intents = said.intents or ("other",)
+    return Example(
+        id=f"correction-{message_pk}",
+        author="desk",
+        from_name=hidden.from_name,
+        from_addr=hidden.from_addr,
+        subject=hidden.subject,
+        text=hidden.text,
+        attachments=hidden.attachments,
+        lang=message.language or "en",
+        role=Role(said.role or Role.UNKNOWN),
+        primary=intents[0],
+        intents=intents,
+        action=Action(said.action),
+    )
+
+
+def replay_desk(
+    settings: Settings,
+    progress: Progress,
+    *,
+    model: Path | None,
+    assets_root: Path | None,
+    since: datetime | None,
+    limit: int,
+) -> ReplayReport:
+    """The stored mails through the desk as it is, and with another model or another folder of assets."""
+    read = reader(build_desk(settings))
+    after = settings.model_copy(update={"desk": settings.desk.model_copy(update={"assets": assets_root})})
+    with closing(build_store(settings)) as store:
+        with store.view() as unit:
+            partners = unit.partners()
+        return replay(
+            store,
+            _triage(settings, read, partners, None),
+            _triage(after if assets_root else settings, read, partners, model),
+            since=since,
+            limit=limit,
+            progress=progress,
+        )
+
+
+def _triage(settings: Settings, read: Read, partners: PartnerDirectory, model: Path | None) -> Triage:
+    classifier, playbook = build_understanding(find_assets(settings), model=model)
+    return Triage(
+        read=read,
+        classifier=classifier,
+        playbook=playbook,
+        desk_addresses=frozenset(settings.desk.addresses),
+        clock=SystemClock(),
+        partners=partners,
+    )
+
+
+def promote_model(settings: Settings, candidate: Path, actor: str) -> tuple[str, str]:
+    """Put `candidate` to work; the one before is kept. Returns the versions before and after. Raises ModelError."""
+    from mailflow.adapters.model_folder import promote, version_in
+
+    found = find_assets(settings)
+    build_understanding(found, model=candidate)  # it loads, and its certificate is its own
+    before = version_in(found.model)
+    promote(candidate, found.model)
+    return _told(settings, actor, "model promoted", before, version_in(found.model))
+
+
+def roll_back_model(settings: Settings, actor: str) -> tuple[str, str]:
+    """Put the model before this one to work again. Returns the versions before and after. Raises ModelError."""
+    from mailflow.adapters.model_folder import roll_back, version_in
+
+    found = find_assets(settings)
+    before = version_in(found.model)
+    roll_back(found.model)
+    return _told(settings, actor, "model rolled back", before, version_in(found.model))
+
+
+def _told(settings: Settings, actor: str, kind: str, before: str, after: str) -> tuple[str, str]:
+    with closing(build_store(settings)) as store, store.unit() as unit:
+        unit.tell(actor, kind, f"{before or 'none'} -> {after}", SystemClock().now())
+    return before, after
+
+
+def certify_model(settings: Settings, progress: Progress, model: Path | None = None) -> Certificate:
     """Run the model over the held-out mails and put what that shows beside it. Raises AssetError or ModelError."""
     from mailflow.adapters.spacy_classifier import SpacyClassifier
 
     found = find_assets(settings)
+    folder = model or found.model
     holdout = read_holdout(found)
     _require_unseen(found, holdout.examples)
-    classifier, playbook = build_understanding(found, classifier=SpacyClassifier(found.model))
+    classifier, playbook = build_understanding(found, classifier=SpacyClassifier(folder))
     judged = _judge(classifier, playbook, holdout.examples, progress)
     certificate = certify(
         [one.trial for one in judged.judged],
@@ -64,7 +205,7 @@ def certify_model(settings: Settings, progress: Progress) -> Certificate:
         holdout_sha256=holdout.sha256,
         today=SystemClock().now().date(),
     )
-    write_certificate(found.model, certificate)
+    write_certificate(folder, certificate)
     return certificate
 
 
@@ -135,3 +276,10 @@ def write_report(assessment: Assessment, path: Path) -> None:
         path.write_text(render(assessment, made_at=SystemClock().now()), encoding="utf-8")
     except OSError as error:
         raise AssetError(f"--report {path}: {error.strerror}") from error
+
+
+def replay_json(report: ReplayReport) -> str:
+    """All of it, for machines (docs/machine-formats.md)."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ReplayReport).dump_json(report, indent=2).decode()

@@ -4,7 +4,7 @@ Rule: an example goes the way of a real mail, as bytes through the same reading.
 Why: a model trained on text that was cut differently from what it later sees is measured on another task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from mimetypes import guess_type
@@ -61,9 +61,12 @@ class ExampleSet:
     """Of the files' bytes, in the order of their names."""
 
 
-def read_examples(folder: Path) -> ExampleSet:
-    """All examples of `folder`/*.jsonl, by file name and line. Raises AssetError with file and line."""
-    files = sorted(folder.glob("*.jsonl"))
+def read_examples(folder: Path, further: Sequence[Path] = ()) -> ExampleSet:
+    """All examples of `folder`/*.jsonl and of the files `further`, by file name and line.
+
+    Raises AssetError with file and line.
+    """
+    files = [*sorted(folder.glob("*.jsonl")), *further]
     if not files:
         raise AssetError(f"{folder}: no example is here; the folder must hold one .jsonl file an intent")
     digest = sha256()
@@ -78,6 +81,16 @@ def read_examples(folder: Path) -> ExampleSet:
 def read_labelled(path: Path) -> tuple[Example, ...]:
     """The mails of one .jsonl file. Raises AssetError with the line."""
     return _labelled(path, _bytes(path))
+
+
+def write_labelled(path: Path, examples: Iterable[Example]) -> None:
+    """One line a mail, into a neighbour first, then one rename. Raises AssetError where that cannot be written."""
+    fresh = path.with_name(path.name + ".new")
+    try:
+        fresh.write_text("".join(one.model_dump_json() + "\n" for one in examples), encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _labelled(path: Path, content: bytes) -> tuple[Example, ...]:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from spacy.language import Language
 
+from mailflow.errors import ModelError
+
 LIBRARIES = ("spacy", "scikit-learn", "scipy", "numpy")
 
 
@@ -36,6 +38,46 @@ def write_model(nlp: Language, model_dir: Path) -> None:
         model_dir.rename(old)
     fresh.rename(model_dir)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def promote(candidate: Path, model_dir: Path) -> None:
+    """Put a copy of `candidate` in place of the model; the one before stays beside it, for `roll_back`.
+
+    Raises ModelError where it is no model.
+    """
+    if not (candidate / "meta.json").is_file():
+        raise ModelError(f"{candidate}: is no model; `mailflow train --into {candidate}` makes one")
+    fresh, previous = model_dir.with_name(model_dir.name + ".new"), previous_of(model_dir)
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(candidate, fresh)
+    shutil.rmtree(previous, ignore_errors=True)
+    if model_dir.exists():
+        model_dir.rename(previous)
+    fresh.rename(model_dir)
+
+
+def roll_back(model_dir: Path) -> None:
+    """Exchange the model and the one before: twice is where it was. Raises ModelError where there is none before."""
+    previous, aside = previous_of(model_dir), model_dir.with_name(model_dir.name + ".aside")
+    if not (previous / "meta.json").is_file():
+        raise ModelError(f"{previous}: there is no model before this one")
+    shutil.rmtree(aside, ignore_errors=True)
+    model_dir.rename(aside)
+    previous.rename(model_dir)
+    aside.rename(previous)
+
+
+def previous_of(model_dir: Path) -> Path:
+    return model_dir.with_name(model_dir.name + ".previous")
+
+
+def version_in(model_dir: Path) -> str:
+    """'' where there is no model."""
+    file = model_dir / "meta.json"
+    if not file.is_file():
+        return ""
+    meta = json.loads(file.read_text(encoding="utf-8"))
+    return str(meta["mailflow"]["version"])
 
 
 def _in_order(file: Path) -> None:

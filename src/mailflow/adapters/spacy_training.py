@@ -78,14 +78,21 @@ class Pipeline:
 
 
 def train(
-    examples_dir: Path, config_path: Path, model_dir: Path, *, labels: Sequence[str], now: datetime, progress: Progress
+    examples_dir: Path,
+    config_path: Path,
+    model_dir: Path,
+    *,
+    labels: Sequence[str],
+    now: datetime,
+    progress: Progress,
+    further: Sequence[Path] = (),
 ) -> TrainingReport:
-    """Train on `examples_dir` as `config_path` says and put the model at `model_dir`.
+    """Train on `examples_dir` and the files `further` as `config_path` says, and put the model at `model_dir`.
 
     Raises AssetError for examples or a configuration that cannot be read, ModelError if the examples' labels are not
     exactly `labels` or the encoder is not the pinned one.
     """
-    read = read_examples(examples_dir)
+    read = read_examples(examples_dir, further)
     require_labels(read.examples, labels)
     pipeline = blank_pipeline(config_path)
     with single_threaded():

@@ -22,11 +22,13 @@ from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
 
+from mailflow.adapters.keyring import NO_KEYS, Keyring
 from mailflow.adapters.spool import spooled
 from mailflow.adapters.sql.accounts import Accounts
 from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.fleet import Fleet
+from mailflow.adapters.sql.past import Past
 from mailflow.adapters.sql.session import SECRET, Call
 from mailflow.adapters.sql.views import Views
 from mailflow.core.octets import Octets
@@ -69,15 +71,18 @@ def _begin_immediate(connection: Connection) -> None:
 class SqlStore:
     """Implements core.storage.Store."""
 
-    def __init__(self, engine: Engine, announce: Announce | None = None) -> None:
-        """`announce` tells workers on other machines what is due, on the connection of the unit that made it due."""
-        self.engine, self._announce = engine, announce
+    def __init__(self, engine: Engine, announce: Announce | None = None, keys: Keyring = NO_KEYS) -> None:
+        """`announce` tells workers on other machines what is due, on the connection of the unit that made it due.
+
+        `keys` seal raw mail.
+        """
+        self.engine, self._announce, self.keys = engine, announce, keys
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     @contextmanager
     def unit(self) -> Iterator["SqlUnit"]:
         with _explained(), self.engine.begin() as connection:
-            unit = SqlUnit(connection, self.holder)
+            unit = SqlUnit(connection, self.holder, self.keys)
             yield unit
             if self._announce is not None and unit.calls:
                 self._announce(connection, unit.calls)
@@ -86,9 +91,10 @@ class SqlStore:
     def view(self) -> Iterator["SqlUnit"]:
         """On PostgreSQL the database itself refuses to write."""
         with _explained(), self.engine.connect() as connection:
-            options = {"postgresql_readonly": True} if self.engine.dialect.name == "postgresql" else {}
+            is_postgresql = self.engine.dialect.name == "postgresql"
+            options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if is_postgresql else {}
             with connection.execution_options(**{_READING: True}, **options).begin():
-                yield SqlUnit(connection, self.holder)
+                yield SqlUnit(connection, self.holder, self.keys)
 
     @contextmanager
     def opened(self, inbound_id: int) -> Iterator[Octets]:
@@ -113,7 +119,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Fleet, DeskWork, Accounts, Directory, Views):
+class SqlUnit(Fleet, DeskWork, Past, Accounts, Directory, Views):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

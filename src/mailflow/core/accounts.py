@@ -81,7 +81,8 @@ def wait_after(refusals: Sequence[datetime], now: datetime) -> timedelta:
     recent = [at for at in refusals if now - at < WINDOW]
     if len(recent) < FREE_TRIES:
         return timedelta(0)
-    wait = min(_FIRST_WAIT * 2 ** min(len(recent) - FREE_TRIES, 16), _LONGEST_WAIT)
+    doubled: int = 1 << min(len(recent) - FREE_TRIES, 16)
+    wait = min(_FIRST_WAIT * doubled, _LONGEST_WAIT)
     return max(max(recent) + wait - now, timedelta(0))
 
 

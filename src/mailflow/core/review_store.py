@@ -1,11 +1,14 @@
 """What the review desk asks of the store, beside what the workers ask (core/storage.py)."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import OutboundMessage
+from mailflow.core.numbers import PastMail, PersonsAnswer
 from mailflow.core.octets import Octets
 from mailflow.core.ports import AnswerPart
 from mailflow.core.review import (
@@ -20,6 +23,19 @@ from mailflow.core.review import (
     ThreadView,
 )
 from mailflow.core.storage import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMail:
+    """A mail whose octets are kept, to be decided again."""
+
+    inbound_id: int
+    message_id: int
+    thread_id: int
+    subject: str
+    from_addr: str
+    received_at: datetime
+    corrected: Correction | None
 
 
 class ReviewUnit(Unit, Protocol):
@@ -81,6 +97,28 @@ class ReviewUnit(Unit, Protocol):
     def correct(self, correction: Correction, account: str, now: datetime) -> None: ...
     def corrections(self, limit: int, since: datetime | None = None) -> list[CorrectionView]:
         """Newest first."""
+        ...
+
+    def stored_mails(self, since: datetime | None, limit: int) -> list[StoredMail]:
+        """The newest decided mails, oldest first, with what a person said of each."""
+        ...
+
+    def tell(self, actor: str, kind: str, sentence: str, now: datetime) -> None:
+        """An audit event that belongs to no thread."""
+        ...
+
+    # numbers
+    def past_mails(self, since: datetime) -> list[PastMail]:
+        """Decided mails that came since, oldest first."""
+        ...
+
+    def persons_answers(self, since: datetime) -> list[PersonsAnswer]: ...
+    def held_since(self) -> list[datetime]:
+        """When each thread that waits for a person last changed."""
+        ...
+
+    def first_confidences(self, message_ids: Sequence[int]) -> dict[int, float]:
+        """Of the first intent of each of these mails that has one."""
         ...
 
     # people

@@ -1,6 +1,7 @@
 """Signing in, and the accounts. Rules: core/accounts.py.
 
-Rule: an unknown name costs the same work as a wrong password (a hash that nothing fits is checked), and the same sentence.
+Rule: an unknown name costs the same work as a wrong password (a hash that nothing fits is checked), and is told by the
+same sentence.
 """
 
 import hashlib

@@ -59,6 +59,11 @@ class Triage:
         self.playbook, self._live = playbook, playbook.as_if_live()
         self._desk_addresses, self._clock, self._partners = desk_addresses, clock, partners
 
+    @property
+    def version(self) -> str:
+        """Of model and playbook."""
+        return f"{self._classifier.version} {self.playbook.version}"
+
     def triage(self, content: Octets) -> Triaged:
         """Read, classify and decide one mail, as if nothing were known of its sender and it were new now.
 

@@ -100,7 +100,7 @@ def drop_cookie(response: Response, guard: Guard) -> None:
 
 
 def safe_next(path: str) -> str:
-    """Where to go after the sign-in: a path of ours, else the front page. `//elsewhere` and `/\\elsewhere` are not ours."""
+    """Where to go after the sign-in: a path of ours, else the front page. `//elsewhere` is none of ours."""
     parts = urlsplit(path)
     is_ours = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
     return path if is_ours and path.isprintable() else "/"

@@ -4,6 +4,7 @@ Rule: pages go by key, never by OFFSET, so that the thousandth costs what the fi
 Rule: a change names the version it was made on (`_change`); it and its audit event are one transaction.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -47,9 +48,11 @@ from mailflow.core.review import (
     ThreadView,
     TrailLine,
 )
+from mailflow.core.review_store import StoredMail
 
 MOST_COUNTED = 1_000
 """A box with more threads says `1000+`. Why: counting all of a large box would read all of it."""
+_AT_ONCE = 500
 PRESENT_FOR = timedelta(seconds=45)
 _EQUAL = ("intent", "reason", "role", "trust", "language", "priority", "partner")
 """Fields of a filter that are columns of a thread."""
@@ -357,6 +360,43 @@ class DeskWork(Threads, Outbox):
             for row in self._db.execute(query)
         ]
 
+    def stored_mails(self, since: datetime | None, limit: int) -> list[StoredMail]:
+        newest = select(MESSAGE.c.id).where(MESSAGE.c.direction == "in", MESSAGE.c.sha256.is_not(None))
+        if since is not None:
+            newest = newest.where(MESSAGE.c.stored_at >= since)
+        newest = newest.order_by(MESSAGE.c.id.desc()).limit(limit)
+        is_done = func.coalesce(INBOUND.c.state, "") == InboundState.DONE
+        rows = self._db.execute(
+            select(MESSAGE, INBOUND.c.id.label("inbound_id"), INBOUND.c.received_at)
+            .join(INBOUND, (INBOUND.c.message_id == MESSAGE.c.id) & is_done)
+            .where(MESSAGE.c.id.in_(newest))
+            .order_by(MESSAGE.c.id)
+        ).all()
+        said = self._said_of([row.id for row in rows])
+        return [
+            StoredMail(
+                row.inbound_id, row.id, row.thread_id, row.subject, row.from_addr, row.received_at, said.get(row.id)
+            )
+            for row in rows
+        ]
+
+    def _said_of(self, message_ids: Sequence[int]) -> dict[int, Correction]:
+        """The newest correction of each mail."""
+        found: dict[int, Correction] = {}
+        for start in range(0, len(message_ids), _AT_ONCE):
+            part = message_ids[start : start + _AT_ONCE]
+            rows = self._db.execute(
+                select(CORRECTION).where(CORRECTION.c.message_id.in_(part)).order_by(CORRECTION.c.id)
+            )
+            found |= {
+                row.message_id: Correction(row.message_id, tuple(row.intents), row.action, row.role, row.why)
+                for row in rows
+            }
+        return found
+
+    def tell(self, actor: str, kind: str, sentence: str, now: datetime) -> None:
+        self._tell(now, actor, kind, sentence, None, None)
+
     # ------------------------------------------------------------------ people
 
     def look(self, thread_id: int, account: str, now: datetime) -> None:
@@ -389,7 +429,7 @@ class DeskWork(Threads, Outbox):
 
 
 def _sort_key(filter_: Filter) -> tuple[Any, bool]:
-    """(column, whether descending). What is answered or of any state is due for nobody: there the newest comes first."""
+    """(column, whether descending). What is answered is due for nobody: there the newest comes first."""
     by_time = {Sort.NEWEST: (THREAD.c.updated_at, True), Sort.OLDEST: (THREAD.c.updated_at, False)}
     if filter_.sort in by_time:
         return by_time[filter_.sort]
