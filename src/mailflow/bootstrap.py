@@ -37,6 +37,7 @@ from mailflow.core.storage import Read
 from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.domain_name import to_ascii
 from mailflow.reading.sender import Desk
+from mailflow.services.accounts import Access
 from mailflow.services.digest import Digest
 from mailflow.services.fleet import Membership
 from mailflow.services.outbox import Outbox
@@ -340,6 +341,16 @@ def build_review(settings: Settings, *, store: SqlStore | None = None, read: Rea
         clock=SystemClock(),
         undo=timedelta(seconds=settings.desk.undo_seconds),
     )
+
+
+def build_access(settings: Settings, *, store: SqlStore | None = None) -> Access:
+    """The accounts. Raises SettingsError where the extra `web` is not installed."""
+    try:
+        from mailflow.adapters.passwords import Argon2Passwords
+    except ImportError as error:
+        raise SettingsError("the review desk needs the extra `web`: pip install 'mailflow[web]'") from error
+
+    return Access(store=store or build_store(settings), passwords=Argon2Passwords(), clock=SystemClock())
 
 
 def build_membership(store: SqlStore, clock: Clock, roles: frozenset[Role]) -> Membership:

@@ -3,20 +3,33 @@
 Exit codes: 0 done; 1 refused or found wrong, the sentence on standard error says what to do; 2 wrong usage.
 """
 
-import logging
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_bytes
 from typing import Annotated, Any
 
 import typer
 from pydantic import BaseModel
 
-from mailflow import bootstrap, canned_commands, console, learning, policy_commands, settings, store_commands
+from mailflow import (
+    account_commands,
+    bootstrap,
+    canned_commands,
+    console,
+    doctor_commands,
+    learning,
+    learning_commands,
+    logs,
+    policy_commands,
+    settings,
+    store_commands,
+)
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
+from mailflow.core.fleet import ALL_ROLES, Role
 from mailflow.core.octets import Octets
 from mailflow.errors import MailflowError
 from mailflow.services.lines import ErrorLine, classified_line, parsed_line
@@ -27,7 +40,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(policy_commands.policy_app, name="policy")
-for name, group in (store_commands.GROUPS | canned_commands.GROUPS).items():
+for name, group in (
+    store_commands.GROUPS | canned_commands.GROUPS | learning_commands.GROUPS | account_commands.GROUPS
+).items():
     app.add_typer(group, name=name)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="one JSON line a mail (docs/machine-formats.md)")]
@@ -36,14 +51,14 @@ PathsArgument = Annotated[
 ]
 
 
-def _log_to_stderr(verbose: bool) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s %(message)s",
-        stream=sys.stderr,
-    )
-    logging.getLogger("imapclient").setLevel(logging.WARNING)  # it would log mail at DEBUG
-    logging.getLogger("mailparser").setLevel(logging.ERROR)
+@app.callback()
+def prepare() -> None:
+    """Of commands that look, warnings and worse are heard; `run` says more."""
+    logs.configure("console", "warning", token_bytes(32))
+
+
+def _log(chosen: settings.LogSettings, verbose: bool, key: bytes) -> None:
+    logs.configure(chosen.format, "debug" if verbose else chosen.level, key)
 
 
 # ---------------------------------------------------------------------- running
@@ -56,13 +71,23 @@ def run(
     from_: Annotated[
         Path | None, typer.Option("--from", help="read this Maildir or folder of .eml files instead of [imap]")
     ] = None,
+    roles: Annotated[
+        list[Role] | None,
+        typer.Option("--role", help="only this part: fetch, process or send; may be given again. Default: all of it"),
+    ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log more")] = False,
 ) -> None:
     """Run the worker: read the mailbox, decide, answer, until stopped."""
-    _log_to_stderr(verbose)
     with explained():
+        read = settings.read_settings(config)
+        _log(read.log, verbose, token_bytes(32))  # until the store gives the key by which addresses are hashed
         source = bootstrap.build_file_source(from_) if from_ else None
-        worker = bootstrap.build_worker(settings.read_settings(config), source=source)
+        chosen = frozenset(roles) if roles else ALL_ROLES
+        if chosen != ALL_ROLES and (once or from_):
+            fail("--role goes with neither --once nor --from: those do all of it in one process")
+        store = bootstrap.build_store(read)
+        _log(read.log, verbose, store.key("log"))
+        worker = bootstrap.build_worker(read, store=store, source=source, roles=chosen)
         if once:
             worker.run_once()
             return
@@ -80,6 +105,11 @@ def demo(
 
     with explained():
         raise typer.Exit(run_demo(store, out))
+
+
+app.command("reconcile")(store_commands.reconcile)
+app.command("doctor")(doctor_commands.doctor)
+app.command("pseudonym")(doctor_commands.pseudonym)
 
 
 # ---------------------------------------------------------------------- looking at mail
@@ -183,10 +213,20 @@ def check(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def train(config: ConfigOption = None) -> None:
+def train(
+    into: Annotated[
+        Path | None, typer.Option("--into", help="leave the working model alone and write this folder")
+    ] = None,
+    with_corrections: Annotated[
+        bool, typer.Option("--with-corrections", help="learn from what specialists said too")
+    ] = False,
+    config: ConfigOption = None,
+) -> None:
     """Train the classifier on classifiers/examples, put it in place of the old one, and certify it."""
     with explained(), progress("training") as show:
-        report, certificate = learning.train_model(settings.read_settings(config), show)
+        report, certificate = learning.train_model(
+            settings.read_settings(config), show, into=into, with_corrections=with_corrections
+        )
     out.print(console.training_view(report))
     out.print(console.certificate_view(certificate))
 
@@ -216,6 +256,9 @@ def evaluate(
     out.print(console.evaluation_view(assessment))
     if report:
         out.print(console.plain(f"{report} written"))
+
+
+app.command("replay")(learning_commands.replay)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from mailflow.core.accounts import SignIn
 from mailflow.core.binomial import Interval
 from mailflow.core.certify import Certificate
 from mailflow.core.delivery import OutboxState
@@ -24,7 +25,7 @@ from mailflow.core.findings import Status
 from mailflow.core.fleet import WorkerRecord
 from mailflow.core.partner import Partner
 from mailflow.core.replay import ReplayReport
-from mailflow.core.review import CorrectionView
+from mailflow.core.review import Account, CorrectionView
 from mailflow.core.storage import (
     DecidedMail,
     Mute,
@@ -213,6 +214,23 @@ def replay_view(report: ReplayReport) -> RenderableType:
             plain(short(row.after.reason, 60)),
         )
     return Group(sums, table) if report.rows else Group(sums, plain("no decision would change"))
+
+
+def accounts_table(accounts: Sequence[Account]) -> Table:
+    table = new_table("name", "shown as", "role", "may sign in", "time zone")
+    for one in accounts:
+        table.add_row(
+            plain(one.name), plain(one.display_name), one.role.value, "yes" if one.is_active else "no", one.time_zone
+        )
+    return table
+
+
+def tokens_table(tokens: Sequence[SignIn]) -> Table:
+    table = new_table("id", "for", "since", "last used", "until")
+    for one in tokens:
+        times = instant(one.created_at), instant(one.seen_at), instant(one.expires_at)
+        table.add_row(one.token_sha256[:12], plain(one.name), *times)
+    return table
 
 
 def mutes_table(mutes: Sequence[Mute]) -> Table:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ from mailflow.core.ports import Classifier
 from mailflow.core.replay import ReplayReport
 from mailflow.core.review import Correction
 from mailflow.core.storage import Read
-from mailflow.errors import AssetError
+from mailflow.errors import AssetError, ModelError
 from mailflow.reading.understand import reader
 from mailflow.services.replay import replay
 from mailflow.services.triage import Triage
@@ -283,3 +284,46 @@ def replay_json(report: ReplayReport) -> str:
     from pydantic import TypeAdapter
 
     return TypeAdapter(ReplayReport).dump_json(report, indent=2).decode()
+
+
+CANDIDATES = "models"
+"""Folder beside the model where others wait: `mailflow train --into classifiers/models/NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolders:
+    """The models of the desk, for the review desk (web.learning.Models)."""
+
+    settings: Settings
+
+    def current(self) -> str:
+        from mailflow.adapters.model_folder import version_in
+
+        return version_in(find_assets(self.settings).model)
+
+    def previous(self) -> str:
+        from mailflow.adapters.model_folder import previous_of, version_in
+
+        return version_in(previous_of(find_assets(self.settings).model))
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """(name, version), by name."""
+        from mailflow.adapters.model_folder import version_in
+
+        folders = sorted((find_assets(self.settings).classifiers / CANDIDATES).glob("*/meta.json"))
+        return [(file.parent.name, version_in(file.parent)) for file in folders]
+
+    def compare(self, name: str, mails: int, progress: Progress) -> ReplayReport:
+        return replay_desk(self.settings, progress, model=self._folder(name), assets_root=None, since=None, limit=mails)
+
+    def promote(self, name: str, actor: str) -> None:
+        promote_model(self.settings, self._folder(name), actor)
+
+    def roll_back(self, actor: str) -> None:
+        roll_back_model(self.settings, actor)
+
+    def _folder(self, name: str) -> Path:
+        """Only of those that are there: a name from outside never becomes a path."""
+        if name not in dict(self.candidates()):
+            raise ModelError(f"there is no model {name}: `mailflow train --into` makes one")
+        return find_assets(self.settings).classifiers / CANDIDATES / name

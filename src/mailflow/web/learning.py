@@ -1,6 +1,6 @@
 """Training: what specialists said, how far the model agrees, and the way of a new model to work.
 
-    train --into FOLDER  ->  compare (the stored mails decided again)  ->  promote, or not  ->  roll back, if it was wrong
+    train --into FOLDER -> compare (the stored mails decided again) -> promote, or not -> roll back, if it was wrong
 
 Rule: no model goes to work that was not compared here with the one that works, on this desk's own mail.
 Why a comparison runs in a thread: it reads and classifies a thousand mails twice, which takes a minute or two.
@@ -46,7 +46,10 @@ class Models(Protocol):
         ...
 
     def previous(self) -> str: ...
-    def candidates(self) -> list[Candidate]: ...
+    def candidates(self) -> list[tuple[str, str]]:
+        """(name of its folder, version), by name."""
+        ...
+
     def compare(self, name: str, mails: int, progress: Callable[[float, float], None]) -> ReplayReport:
         """Raises MailflowError."""
         ...
@@ -144,15 +147,18 @@ def learning_router(renderer: Renderer, models: Models) -> APIRouter:
                 agreement=agreement(corrections),
                 current=models.current(),
                 previous=models.previous(),
-                candidates=[(one, comparisons.of(one.version)) for one in models.candidates()],
+                candidates=[(one, comparisons.of(one.version)) for one in listed()],
                 may_lead=_may_lead(signed),
                 problem=problem,
             ),
             status,
         )
 
+    def listed() -> list[Candidate]:
+        return [Candidate(name, version) for name, version in models.candidates()]
+
     def chosen(name: str) -> Candidate | None:
-        return next((one for one in models.candidates() if one.name == name), None)
+        return next((one for one in listed() if one.name == name), None)
 
     @router.get("/training")
     def page(request: Request, signed: Reader) -> Response:
