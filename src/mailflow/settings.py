@@ -4,9 +4,10 @@ Rule: read once, by bootstrap, and handed on as values.
 Rule: a wrong setting fails at start with a sentence that says where and what to change; a secret is never printed.
 """
 
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +21,9 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from mailflow.core.alarms import Credential
 from mailflow.core.playbook import Rollout
+from mailflow.core.reply import is_sendable
 from mailflow.errors import SettingsError
 
 Security = Literal["tls", "starttls", "none"]
@@ -31,7 +34,15 @@ def _lower(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(value.strip().lower() for value in values)
 
 
+def _is_address_or_empty(value: str) -> str:
+    """Why strict: it is used long after the start, where a mistake would end the worker or refuse every answer."""
+    if value and not (is_sendable(value) and value.isascii()):
+        raise ValueError(f"{value!r} is not a mail address and nothing else")
+    return value
+
+
 LowerCased = Annotated[tuple[str, ...], AfterValidator(_lower)]
+AddressOrEmpty = Annotated[str, AfterValidator(_is_address_or_empty)]
 
 
 class _Section(BaseModel):
@@ -58,6 +69,16 @@ class DeskSettings(_Section):
         description="answers carry Reply-To desk+mf...@, for partners' clients that drop References; only where your "
         "server delivers plus-addresses (RFC 5233)",
     )
+    undo_seconds: int = Field(
+        default=20,
+        ge=0,
+        le=3600,
+        description="an automatic answer waits so long, and `mailflow outbox cancel` stops it",
+    )
+    digest_to: AddressOrEmpty = Field(
+        default="", description="gets a daily mail about answers that failed or are uncertain, and mails in quarantine"
+    )
+    digest_hour: int = Field(default=6, ge=0, le=23, description="after this hour, UTC")
     rollout: Rollout | None = Field(
         default=None,
         description="off, shadow, draft, canary or live, for every intent whose file does not say its own; default: "
@@ -84,6 +105,33 @@ class _Server(_Section):
     password: SecretStr = SecretStr("")
     password_file: Path | None = Field(default=None, description="file whose first line is the password")
     ca_file: Path | None = Field(default=None, description="CA certificates (PEM) to trust instead of the system's")
+    login_expires: date | None = Field(
+        default=None,
+        description="the day on which the password, or what stands in its place, ends; an alarm comes 14 days ahead",
+    )
+    auth: Literal["password", "oauth2"] = Field(default="password", description="oauth2 for Google and Microsoft 365")
+    oauth_provider: Literal["", "google", "microsoft"] = Field(
+        default="", description="google or microsoft; empty: your own, at oauth_token_url"
+    )
+    oauth_tenant: str = Field(default="", description="Microsoft's directory (tenant) id")
+    oauth_client_id: str = Field(default="", description="the app's id")
+    oauth_client_secret: SecretStr = SecretStr("")
+    oauth_client_secret_file: Path | None = Field(default=None, description="file whose first line is the app's secret")
+    oauth_refresh_token: SecretStr = SecretStr("")
+    oauth_refresh_token_file: Path | None = Field(
+        default=None, description="file whose first line is the refresh token; a new one is written back"
+    )
+    oauth_service_account_file: Path | None = Field(
+        default=None, description="Google: the JSON key of a service account that may act for username"
+    )
+    oauth_token_url: str = Field(default="", description="where tokens are asked for; default: the provider's")
+    oauth_scope: str = Field(default="", description="what is asked for; default: the provider's for this protocol")
+
+    @model_validator(mode="after")
+    def _oauth_fits_together(self) -> "_Server":
+        if mistake := _oauth_mistake(self):
+            raise ValueError(mistake)
+        return self
 
     @model_validator(mode="after")
     def _one_password(self) -> "_Server":
@@ -99,17 +147,91 @@ class _Server(_Section):
             )
         return self
 
+    def credential(self, name: str) -> Credential | None:
+        """What logs in here and when it ends; None where nobody said when."""
+        if self.login_expires is None:
+            return None
+        ends_at = datetime.combine(self.login_expires, time(), UTC)
+        return Credential(
+            f"the login of {name}",
+            ends_at,
+            f"make a new one, put it into {name}, write its last day into {name} login_expires, restart the workers",
+        )
+
     def secret(self) -> str:
         """The password. Raises SettingsError if its file cannot be read."""
-        if self.password_file is None:
-            return self.password.get_secret_value()
-        try:
-            return self.password_file.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
-        except OSError as error:
-            raise SettingsError(f"password_file {self.password_file}: {error.strerror}") from error
-        except UnicodeDecodeError:
-            # from None: the exception holds the octets of the file
-            raise SettingsError(f"password_file {self.password_file}: is not UTF-8 text") from None
+        return _first_line("password_file", self.password_file) or self.password.get_secret_value()
+
+    def oauth_secret(self) -> str:
+        """The app's secret, '' if it has none. Raises SettingsError if its file cannot be read."""
+        found = _first_line("oauth_client_secret_file", self.oauth_client_secret_file)
+        return found or self.oauth_client_secret.get_secret_value()
+
+
+def _first_line(key: str, path: Path | None) -> str:
+    """Of a file with a secret; '' without a file. Raises SettingsError."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").split("\n", 1)[0].rstrip("\r")
+    except OSError as error:
+        raise SettingsError(f"{key} {path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        # from None: the exception holds the octets of the file
+        raise SettingsError(f"{key} {path}: is not UTF-8 text") from None
+
+
+def _oauth_mistake(server: _Server) -> str:
+    """What does not fit together in the keys for OAuth2, with what to change; '' if all does."""
+    given = [key for key in type(server).model_fields if key.startswith("oauth_") and _is_given(getattr(server, key))]
+    if server.auth == "password":
+        return f'{given[0]} counts only with auth = "oauth2": set that, or take {given[0]} away' if given else ""
+    secrets = [key for key in given if key.startswith("oauth_client_secret")]
+    refresh_tokens = [key for key in given if key.startswith("oauth_refresh_token")]
+    has_account = "oauth_service_account_file" in given
+    provider, url = server.oauth_provider, server.oauth_token_url
+    wrong = (
+        (
+            _is_given(server.password) or server.password_file is not None,
+            'auth = "oauth2" takes no password: take password and password_file away, or set auth = "password"',
+        ),
+        (not server.username, 'auth = "oauth2" needs username, the mailbox that the tokens are for'),
+        (not server.username.isprintable(), "username holds a character that cannot be printed"),
+        (not provider and not url, 'auth = "oauth2" needs oauth_provider ("google" or "microsoft") or oauth_token_url'),
+        (bool(url) and not _is_safe(url), "oauth_token_url must be an https:// address without a user in it"),
+        (
+            provider == "microsoft" and not server.oauth_tenant and not url,
+            'oauth_provider = "microsoft" needs oauth_tenant, the directory (tenant) id of the app',
+        ),
+        (len(secrets) > 1, "give oauth_client_secret or oauth_client_secret_file, not both"),
+        (len(refresh_tokens) > 1, "give oauth_refresh_token or oauth_refresh_token_file, not both"),
+        (has_account and bool(refresh_tokens), "give a refresh token or oauth_service_account_file, not both"),
+        (
+            has_account and provider == "microsoft",
+            "oauth_service_account_file is Google's: for Microsoft give oauth_client_secret_file",
+        ),
+        (not has_account and not server.oauth_client_id, 'auth = "oauth2" needs oauth_client_id, the id of the app'),
+        (
+            not has_account and not refresh_tokens and provider == "google",
+            "Google gives an app alone no mailbox: give oauth_refresh_token_file or oauth_service_account_file",
+        ),
+        (
+            not has_account and not refresh_tokens and not secrets,
+            "give a way to tokens: oauth_client_secret_file, oauth_refresh_token_file or oauth_service_account_file",
+        ),
+    )
+    return next((sentence for is_wrong, sentence in wrong if is_wrong), "")
+
+
+def _is_given(value: object) -> bool:
+    return bool(value.get_secret_value() if isinstance(value, SecretStr) else value)
+
+
+def _is_safe(url: str) -> bool:
+    """Whether secrets may be posted to it: TLS, or this machine."""
+    parts = urlsplit(url)
+    is_loopback = parts.scheme == "http" and parts.hostname in _LOOPBACK
+    return (parts.scheme == "https" or is_loopback) and bool(parts.hostname) and parts.username is None
 
 
 class ImapSettings(_Server):
@@ -117,6 +239,11 @@ class ImapSettings(_Server):
     mailbox: str = Field(default="INBOX", description="the mailbox that is read")
     processed: str = Field(default="Processed", description="where dealt-with mail is moved")
     failed: str = Field(default="Failed", description="where mail that could not be read is moved")
+    sent: str = Field(
+        default="",
+        description="the account's folder of sent mail, where copies of uncertain answers are looked for; default: the "
+        "one that the server marks as such (RFC 6154)",
+    )
     poll_seconds: int = Field(default=180, ge=1, le=1740, description="look again after this, whatever IDLE says")
     max_size_mib: int = Field(
         default=150, ge=1, le=1000, description="of a larger mail only the first MiB is fetched, and a person gets it"
@@ -129,6 +256,12 @@ class SmtpSettings(_Server):
         default="", description="envelope sender of answers, where bounces go; default: the desk's first address"
     )
     local_hostname: str = Field(default="", description="name for EHLO; default: the desk's domain")
+    bcc: AddressOrEmpty = Field(
+        default="",
+        description="gets a blind copy of each answer; an address that comes back into the desk's mailbox proves "
+        "that an uncertain answer was sent",
+    )
+    max_per_minute: int = Field(default=60, ge=1, description="at most so many answers are handed in, by all workers")
 
 
 class StoreSettings(_Section):
@@ -140,6 +273,18 @@ class WebSettings(_Section):
     port: int = Field(default=8025, ge=1, le=65535)
 
 
+class LogSettings(_Section):
+    format: Literal["json", "console"] = Field(default="json", description="json: for machines; console: for people")
+    level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="what is logged at least")
+
+
+class MetricsSettings(_Section):
+    host: str = Field(
+        default="127.0.0.1", description="where /metrics, /healthz and /readyz listen; they have no login"
+    )
+    port: int = Field(default=0, ge=0, le=65535, description="0: nothing listens")
+
+
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
@@ -148,9 +293,22 @@ class Settings(BaseSettings):
     )
     desk: DeskSettings = DeskSettings()
     imap: ImapSettings = ImapSettings()
+    mailboxes: dict[str, ImapSettings] = Field(
+        default={}, description="more mailboxes of the same desk, each as [mailboxes.NAME] with the keys of [imap]"
+    )
     smtp: SmtpSettings = SmtpSettings()
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+    metrics: MetricsSettings = MetricsSettings()
+
+    @property
+    def credentials(self) -> tuple[Credential, ...]:
+        """The logins of which it is known when they end."""
+        servers: dict[str, _Server] = {"[imap]": self.imap, "[smtp]": self.smtp}
+        servers |= {f"[mailboxes.{name}]": one for name, one in self.mailboxes.items()}
+        found = [server.credential(name) for name, server in servers.items()]
+        return tuple(one for one in found if one is not None)
 
     @property
     def poll(self) -> timedelta:
@@ -191,6 +349,8 @@ def _sentences(toml: Path, error: ValidationError) -> str:
     lines = []
     for one in error.errors(include_input=False, include_url=False):
         section, *keys = (str(part) for part in one["loc"]) if one["loc"] else ("",)
+        if section == "mailboxes" and keys:
+            section, *keys = f"mailboxes.{keys[0]}", *keys[1:]
         where = f"[{section}] {'.'.join(keys)}".strip()
         what = "is not a setting; `mailflow init` shows all" if one["type"] == "extra_forbidden" else one["msg"]
         lines.append(f"{toml}: {where}: {what}")
@@ -202,6 +362,9 @@ def commented_toml() -> str:
     sections = []
     for name, field in Settings.model_fields.items():
         model = field.default
+        if isinstance(model, dict):
+            sections.append(f"# [{name}.NAME]: {field.description}")
+            continue
         lines = [f"[{name}]"]
         for key, info in type(model).model_fields.items():
             lines.append(f"# {info.description}" if info.description else "")

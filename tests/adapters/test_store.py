@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Integer, LargeBinary, text
+from sqlalchemy import Boolean, Integer, LargeBinary, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 from tests.databases import database_url
@@ -98,7 +98,7 @@ def test_a_claim_counts_the_attempt_and_is_exclusive(store: SqlStore) -> None:
     assert claimed.attempts == 1
     assert (claimed.content, claimed.sha256, claimed.size) == (b"mail 1", mail_hash(mail(1)), None)
     with store.unit() as unit:
-        assert unit.reclaim_abandoned(NOON + HOUR) == 1
+        assert unit.bury([], NOON).mails == 1
         assert unit.claim_inbound(NOON, 10)[0].attempts == 2
 
 
@@ -107,7 +107,7 @@ def test_a_mail_that_was_tried_before_is_claimed_alone(store: SqlStore) -> None:
     record(store, mail(1), mail(2), mail(3))
     with store.unit() as unit:
         assert len(unit.claim_inbound(NOON, 10)) == 3
-        assert unit.reclaim_abandoned(NOON + HOUR) == 3
+        assert unit.bury([], NOON).mails == 3
     record(store, mail(4))
     with store.unit() as unit:
         sizes = [len(unit.claim_inbound(NOON + HOUR, 10)) for _ in range(4)]
@@ -119,9 +119,9 @@ def test_a_mail_that_ends_the_worker_each_time_comes_to_quarantine(store: SqlSto
     with store.unit() as unit:
         for _ in range(MAX_ATTEMPTS - 1):
             assert len(unit.claim_inbound(NOON, 10)) == 1
-            assert unit.reclaim_abandoned(NOON + HOUR) == 1
+            assert unit.bury([], NOON).mails == 1
         assert unit.claim_inbound(NOON, 10)[0].attempts == MAX_ATTEMPTS
-        assert unit.reclaim_abandoned(NOON + HOUR) == 1
+        assert unit.bury([], NOON).mails == 1
         assert unit.claim_inbound(NOON + HOUR, 10) == []
         (view,) = unit.quarantined(10)
     assert view.error == "the worker ended with it 5 times"
@@ -320,6 +320,8 @@ def test_unknown_states_are_refused_by_the_database(store: SqlStore, table: str)
             row[column.name] = NOON
         elif isinstance(column.type, Integer):
             row[column.name] = 1
+        elif isinstance(column.type, Boolean):
+            row[column.name] = False
         elif isinstance(column.type, LargeBinary):
             row[column.name] = b""
     row["sha256"] = mail_hash(record_one(store))

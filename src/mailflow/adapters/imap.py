@@ -94,9 +94,12 @@ class ImapSource:
         self._covered = Cursor(uid_validity, uids[-1] if uids else last_uid)
 
     def survey(self) -> Survey:
+        """See Source. Mail that could not be moved and has our keyword instead counts as gone."""
         with self._connection() as client:
             reach = self._select(client)
-            return Survey(reach.uid_validity, tuple(_uids_after(client, 0)), reach.last_uid)
+            can_move = client.has_capability("MOVE") or client.has_capability("UIDPLUS")
+            ours = () if can_move else tuple(word for one in _KEYWORDS.values() for word in ("UNKEYWORD", one))
+            return Survey(reach.uid_validity, tuple(sorted(client.search(["UID", "1:*", *ours]))), reach.last_uid)
 
     def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
         with self._connection() as client:

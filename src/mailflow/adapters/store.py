@@ -29,6 +29,7 @@ from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.fleet import Fleet
 from mailflow.adapters.sql.past import Past
+from mailflow.adapters.sql.sealing import START, Resealed, Sealing
 from mailflow.adapters.sql.session import SECRET, Call
 from mailflow.adapters.sql.views import Views
 from mailflow.core.octets import Octets
@@ -107,6 +108,30 @@ class SqlStore:
         with self.unit() as unit:
             return unit.key(name)
 
+    def require_keys(self) -> None:
+        """Raises SettingsError where the store has raw mail that its keys do not open."""
+        with self.unit() as unit:
+            unit.require_keys()
+
+    def reseal(self, to: Keyring, progress: Callable[[int], None]) -> int:
+        """Seal all raw mail with the first key of `to`; workers may go on meanwhile. Returns how many slices.
+
+        `progress` hears how many are done. Raises StoreError where one cannot be opened, or a worker still seals with
+        another key; running it again goes on where it stopped.
+        """
+        after: Resealed | None = START
+        done = 0
+        while after is not None:
+            with self.unit() as unit:
+                after, count = unit.reseal(after, to)
+            done += count
+            progress(done)
+        with self.unit() as unit:
+            still = unit.forget_keys(to.current)
+        if still:
+            raise StoreError(f"mail came in sealed with {', '.join(sorted(still))}: restart the workers, run it again")
+        return done
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -119,7 +144,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Fleet, DeskWork, Past, Accounts, Directory, Views):
+class SqlUnit(Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

@@ -2,7 +2,8 @@
 
 Rule: uniqueness and states are constraints. The database refuses the second time, whatever the code believes.
 Rule: rows are not domain types; SQLModel does not validate `table=True` classes, store.py maps them.
-Rule: the audit trail is append-only: triggers refuse UPDATE and DELETE (made in the first migration).
+Rule: the audit trail is append-only: triggers refuse UPDATE and DELETE (made in the first migration). The one way around
+it blanks a sentence, and nothing else, in a transaction that holds a retention permit (0006_retention.py).
 Rule: every lookup has an index, so that the cost of a mail does not grow with the store.
 """
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -58,7 +60,10 @@ def _index_where(name: str, condition: str, *columns: str, unique: bool = False)
 
 
 class RawRow(SQLModel, table=True):
-    """The bytes as they came, the first MiB of them, zlib-compressed, once a content."""
+    """The bytes as they came, the first MiB of them, zlib-compressed, then sealed where there is a key; once a content.
+
+    The row outlives its bytes, so that mail which was erased is known when it comes again.
+    """
 
     __tablename__ = "raw"
     sha256: str = Field(primary_key=True, max_length=64)
@@ -66,6 +71,10 @@ class RawRow(SQLModel, table=True):
     """Of all slices."""
     full_size: int | None = Field(default=None, sa_type=BigInteger)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    key_id: str = Field(default="", max_length=16)
+    """The key that `content` is sealed with, '' for none."""
+    emptied_at: datetime | None = Field(default=None, sa_type=Instant)
+    """When retention took the bytes away."""
 
 
 class RawSliceRow(SQLModel, table=True):
@@ -76,6 +85,7 @@ class RawSliceRow(SQLModel, table=True):
     number: int = Field(primary_key=True)
     """From 1."""
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    key_id: str = Field(default="", max_length=16)
 
 
 class CursorRow(SQLModel, table=True):
@@ -442,6 +452,48 @@ class AuditRow(SQLModel, table=True):
     thread_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
     inbound_id: int | None = Field(default=None, sa_column=Column(BigId, nullable=True))
     sentence: str = Field(sa_type=Text)
+
+
+class TombstoneRow(SQLModel, table=True):
+    """What is left of a mail that was erased or purged: hashes, so that it is known when it comes again."""
+
+    __tablename__ = "tombstone"
+    __table_args__ = (Index("ix_tombstone_message_id", "message_id_sha256"),)
+    dedup_key: str = Field(primary_key=True, max_length=64)
+    message_id_sha256: str = Field(max_length=64)
+    at: datetime = Field(sa_type=Instant)
+
+
+class ReceiptRow(SQLModel, table=True):
+    """What was erased for one requester, when and by whom; of his address only a keyed hash."""
+
+    __tablename__ = "receipt"
+    __table_args__ = (Index("ix_receipt_address", "address_hmac"),)
+    id: int | None = Field(default=None, sa_column=Column(BigId, primary_key=True, autoincrement=True))
+    at: datetime = Field(sa_type=Instant)
+    actor: str
+    address_hmac: str = Field(max_length=64)
+    counts: dict[str, int] = Field(default_factory=dict, sa_type=JSON)
+    version: str
+    """Of mailflow."""
+
+
+class PermitRow(SQLModel, table=True):
+    """Lets sentences of the audit trail be blanked; there is none but inside a transaction of retention.
+
+    None can be committed: `ends_with` refers, at the commit, to a row that `id = 1` forbids.
+    """
+
+    __tablename__ = "retention_permit"
+    __table_args__ = (
+        CheckConstraint("id = 1", name="ck_permit_id"),
+        CheckConstraint("ends_with = 0", name="ck_permit_end"),
+        ForeignKeyConstraint(
+            ["ends_with"], ["retention_permit.id"], name="fk_permit_end", deferrable=True, initially="DEFERRED"
+        ),
+    )
+    id: int = Field(sa_column=Column(Integer, primary_key=True, autoincrement=False))
+    ends_with: int = 0
 
 
 class SecretRow(SQLModel, table=True):

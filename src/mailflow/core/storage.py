@@ -281,6 +281,10 @@ class Unit(Protocol):
         """
         ...
 
+    def give_up(self, now: datetime) -> int:
+        """Answers that this worker claimed and knows nothing of become `uncertain`. Call it where it sends nothing."""
+        ...
+
     def finish_outbox(
         self,
         entry_id: int,

@@ -84,18 +84,26 @@ class Processing:
 
         `undo`: how long an answer waits, so that a person can cancel it.
         """
-        self._undo = undo
+        self.undo = undo
         self._store, self._read, self._classifier, self._renderer = store, read, classifier, renderer
         self._playbook, self._desk, self._clock, self._jitter = playbook, desk, clock, jitter
         self._partners, self._partners_version = NO_PARTNERS, ""
+        self._has_claimed = False
 
     def turn(self, limit: int = BATCH) -> Report:
-        """Deal with up to `limit` due mails. Returns an empty report where nothing is due."""
+        """Deal with up to `limit` due mails. Returns an empty report where nothing is due. Raises StoreError.
+
+        What a turn that broke off had claimed, the next one gives back first.
+        """
+        now, was_broken_off, self._has_claimed = self._clock.now(), self._has_claimed, True
         with self._store.unit() as unit:
-            claimed = unit.claim_inbound(self._clock.now(), limit)
+            if was_broken_off:
+                unit.give_back(now)
+            claimed = unit.claim_inbound(now, limit)
             if claimed and (version := unit.partners_version()) != self._partners_version:
                 self._partners, self._partners_version = unit.partners(), version
         if not claimed:
+            self._has_claimed = False
             return Report()
         failures: Failures = []
         understood = self._with_thread_language(self._understand(claimed, failures))
@@ -113,6 +121,7 @@ class Processing:
                     failures.append((mail, error))
             for mail, failure in failures:
                 self._fail(unit, mail, failure)
+        self._has_claimed = False
         is_full = len(claimed) == limit or claimed[0].attempts > 1
         return Report(len(claimed) - len(failures) - copies, copies, len(failures), is_full)
 
@@ -191,7 +200,7 @@ class Processing:
                 classification,
                 decision,
                 answer,
-                now + self._undo,
+                now + self.undo,
             ),
             now,
         )

@@ -81,10 +81,12 @@ def _overdue(entries: dict[int, LedgerEntry], now: datetime) -> list[Gap]:
 def _fetch_missing(source: Source, store: Store, clock: Clock, uids: list[int]) -> list[Gap]:
     if not uids:
         return []
+    found: list[int] = []
     for batch in source.fetch_only(uids):
         with store.unit() as unit:
             unit.record(source.account, source.mailbox, batch, clock.now())
-    return [Gap("missing", uid, "had no row; fetched and stored", is_mended=True) for uid in uids]
+        found += (raw.ref.uid for raw in batch.messages)
+    return [Gap("missing", uid, "had no row; fetched and stored", is_mended=True) for uid in found]
 
 
 def _move_left_behind(store: Store, entries: dict[int, LedgerEntry]) -> list[Gap]:
@@ -99,7 +101,8 @@ def _mark_moved(source: Source, store: Store, clock: Clock, survey: Survey) -> l
     here = set(survey.uids)
     with store.unit() as unit:
         unmoved = unit.unmoved(source.account, source.mailbox, survey.uid_validity)
-        gone = {uid: inbound_id for uid, inbound_id in unmoved.items() if uid not in here}
+        # what came after the survey is not in it either
+        gone = {uid: row for uid, row in unmoved.items() if uid not in here and uid <= survey.last_uid}
         if gone:
             unit.mark_acknowledged(list(gone.values()), clock.now())
     return [Gap("moved", uid, "was dealt with and is not here any more", is_mended=True) for uid in gone]

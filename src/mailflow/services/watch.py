@@ -69,7 +69,7 @@ class Watch:
             self._meter.count(Event.ALARMS, code=alarm.code)
             log.error("alarm", code=alarm.code, about=alarm.about, what=alarm.sentence, to_do=alarm.to_do)
         for alarm in news.over:
-            log.info("alarm_over", code=alarm.code, about=alarm.about)
+            log.info("alarm over", code=alarm.code, about=alarm.about)
         self.alarms = alarms
 
 

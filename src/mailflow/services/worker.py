@@ -5,7 +5,8 @@
     send                                deliver everything due -> wait until an answer was queued or is due
     tend                                beat, bury the dead, see to what is done from time to time
 
-Rule: due rows are the work; a call only shortens the wait. One that is lost costs LOOK_AGAIN, never a mail.
+Rule: due rows are the work; a call only shortens the wait. One that is lost costs LOOK_AGAIN (where turns are jobs:
+WAKE_EVERY), never a mail.
 Rule: a lost connection is normal: wait, longer each time (capped, with jitter), and connect again.
 Rule: a stop request ends each loop at its next safe point; nothing is left half done that the ledger does not know.
 """
@@ -35,6 +36,8 @@ LOOK_AGAIN = timedelta(seconds=2)
 """How long a process or send loop waits at most without a call: other processes may have made something due."""
 RECONCILE_EVERY, RESOLVE_EVERY = timedelta(hours=1), timedelta(minutes=2)
 WAKE_EVERY = timedelta(minutes=1)
+_HELD_BACK = timedelta(seconds=1)
+"""When an answer that is due and may not leave yet (`per_minute`, another one to its recipient) is looked at again."""
 
 
 def reconnect_delay(failures: int, jitter: float) -> timedelta:
@@ -61,6 +64,7 @@ class Loop:
     """All that is due, and the wait for more."""
     let_go: Callable[[], None] = lambda: None
     """After a failure, and at the end."""
+    longest_pause: timedelta = _LONGEST_DELAY
     failures: int = 0
     """In a row."""
 
@@ -101,14 +105,15 @@ class Worker:
         self.loops = self._make_loops()
 
     def _make_loops(self) -> list[Loop]:
-        loops = [Loop("tend", self._tend)]
+        # never silent for longer than that, or the others would bury this worker once the database is there again
+        loops = [Loop("tend", self._tend, longest_pause=HEARTBEAT)]
         if Role.FETCH in self._roles:
             loops += [
                 Loop(f"fetch {one.account} {one.mailbox}", lambda one=one: self._fetch(one), one.close)  # type: ignore[misc]  # mypy and lambda defaults
                 for one in self._sources
             ]
         if self._runner is None and Role.PROCESS in self._roles:
-            loops.append(Loop("process", self._process, self._give_back))
+            loops.append(Loop("process", self._process))
         if self._runner is None and Role.SEND in self._roles:
             loops.append(Loop("send", self._send))
         return loops
@@ -138,6 +143,7 @@ class Worker:
     def run_once(self) -> None:
         """Deal with all that is there now, undo window included, then return.
 
+        What `per_minute` holds back, and what is tried again later, is left to the next run.
         Raises ConnectionFailed, LoginRefused, StoreError.
         """
         self._tell(self._membership.join())
@@ -148,9 +154,7 @@ class Worker:
             for source in self._sources:
                 acknowledge(source, self._store, self._clock)
             self._deliver_all()
-            while (wait := self._until_due(Role.SEND, self._poll)) < self._poll and not self.signals.stop.is_set():
-                self.signals.stop.wait(wait.total_seconds())
-                self._deliver_all()
+            self._wait_out_undo()
         finally:
             for source in self._sources:
                 source.close()
@@ -186,14 +190,17 @@ class Worker:
                 loop.failures += 1
                 self._pause(loop, error)
             except Exception as error:  # noqa: BLE001 - the edge of a loop: a desk with half of its loops must not go on
-                log.error("loop broken", loop=loop.name, error=f"{type(error).__name__}: {error}")
-                self._broken = error
-                self.stop()
+                self._break(loop.name, error)
+
+    def _break(self, name: str, error: Exception) -> None:
+        log.error("loop broken", loop=name, error=f"{type(error).__name__}: {error}")
+        self._broken = error
+        self.stop()
 
     def _pause(self, loop: Loop, error: MailflowError) -> None:
         with suppress(MailflowError):
             loop.let_go()
-        delay = reconnect_delay(loop.failures, self._jitter())
+        delay = min(reconnect_delay(loop.failures, self._jitter()), loop.longest_pause)
         tell = log.error if isinstance(error, LoginRefused) or loop.failures > 3 else log.warning
         tell("loop failed", loop=loop.name, error=f"{type(error).__name__}: {error}", next_try_s=delay.total_seconds())
         self.signals.stop.wait(delay.total_seconds())
@@ -244,6 +251,7 @@ class Worker:
 
     def _decide_all(self) -> None:
         while not self.signals.stop.is_set():
+            self._tell(self._membership.keep_up())
             report = self._processing.turn(BATCH)
             if report.mails:
                 log.info("decided", mails=report.decided, copies=report.copies, failed=report.failed)
@@ -252,11 +260,6 @@ class Worker:
             if not report.mails or not report.is_full:
                 return
 
-    def _give_back(self) -> None:
-        """Mails that a turn claimed and did not settle. This worker claims here alone, and between turns."""
-        with self._store.unit() as unit:
-            unit.give_back(self._clock.now())
-
     # ------------------------------------------------------------------ send
 
     def _send(self) -> None:
@@ -264,8 +267,21 @@ class Worker:
         self._wait_for(self.signals.queued, Role.SEND)
 
     def _deliver_all(self) -> None:
-        while not self.signals.stop.is_set() and (state := self._outbox.deliver_one()) is not None:
+        while not self.signals.stop.is_set():
+            self._tell(self._membership.keep_up())
+            state = self._outbox.deliver_one()
+            if state is None:
+                return
             log.info("answer", state=state.value)
+
+    def _wait_out_undo(self) -> None:
+        end = self._clock.now() + self._processing.undo
+        while not self.signals.stop.is_set():
+            due, now = self._next_due(Role.SEND), self._clock.now()
+            if due is None or not now < due <= end:
+                return
+            self.signals.stop.wait((due - now).total_seconds())
+            self._deliver_all()
 
     # ------------------------------------------------------------------ all
 
@@ -290,22 +306,31 @@ class Worker:
             )
 
     def _wait_for(self, call: threading.Event, role: Role) -> None:
-        call.wait(self._until_due(role, LOOK_AGAIN).total_seconds())
+        call.wait(self._until_due(role).total_seconds())
         call.clear()  # after the wait: what came in between is looked for in the next turn
 
-    def _until_due(self, role: Role, most: timedelta) -> timedelta:
+    def _until_due(self, role: Role) -> timedelta:
+        due, now = self._next_due(role), self._clock.now()
+        if due is None:
+            return LOOK_AGAIN
+        return min(LOOK_AGAIN, due - now if due > now else _HELD_BACK)
+
+    def _next_due(self, role: Role) -> datetime | None:
         with self._store.view() as unit:
-            due = unit.next_due(role)
-        return most if due is None else min(most, max(due - self._clock.now(), timedelta(seconds=0.05)))
+            return unit.next_due(role)
 
     def _handlers(self) -> dict[Role, Callable[[], None]]:
         """What a job of each role runs. Each is called by one thread at a time."""
-        handlers = {Role.FETCH: self._call_fetchers, Role.PROCESS: self._job_of_process, Role.SEND: self._deliver_all}
-        return {role: handlers[role] for role in Role if role in self._roles}
+        turns = {Role.FETCH: self._call_fetchers, Role.PROCESS: self._decide_all, Role.SEND: self._deliver_all}
+        return {role: self._as_job(role, turns[role]) for role in Role if role in self._roles}
 
-    def _job_of_process(self) -> None:
-        try:
-            self._decide_all()
-        except BaseException:
-            self._give_back()
-            raise
+    def _as_job(self, role: Role, turn: Callable[[], None]) -> Callable[[], None]:
+        def job() -> None:
+            try:
+                turn()
+            except MailflowError as error:  # its rows are still due: `wake` calls again
+                log.warning("loop failed", loop=role.value, error=f"{type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001 - the edge of a loop, as in `_until_stopped`
+                self._break(role.value, error)
+
+        return job

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select, text, update
+from sqlalchemy import delete, select, update
 
 from mailflow.adapters.sql.ledger import Ledger
 from mailflow.adapters.sql.outbox import Outbox
@@ -61,8 +61,7 @@ class Fleet(Ledger, Outbox):
         )
 
     def serialize(self) -> None:
-        if self._db.dialect.name == "postgresql":  # SQLite has one writer at a time
-            self._db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _DECIDING})
+        self._lock(_DECIDING)
 
     def wake(self, now: datetime) -> None:
         due = self.next_due()

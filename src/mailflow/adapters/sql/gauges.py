@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, literal_column, select
+from sqlalchemy import ColumnElement, Table, func, literal_column, select, text
 
 from mailflow.adapters.sql.session import INBOUND, OUTBOX, WORKER, Session
 from mailflow.core.alarms import Arrivals
@@ -44,6 +44,11 @@ class Gauges(Session):
         by_hour = {datetime.strptime(row[0], "%Y-%m-%d %H").replace(tzinfo=UTC): row[1] for row in rows}
         first_at, last_at = self._db.execute(select(func.min(at), func.max(at)).where(at >= since)).one()
         return Arrivals(by_hour, first_at, last_at)
+
+    def revision(self) -> str | None:
+        """The schema's, for whoever asks often whether the store is there and the right one."""
+        revision: str | None = self._db.scalar(text("SELECT version_num FROM alembic_version"))
+        return revision
 
     def _waiting(self, table: Table, state: StrEnum, now: datetime) -> tuple[int, datetime | None]:
         """How many are in `state`, and when the first of those that are due became it."""

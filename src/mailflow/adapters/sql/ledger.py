@@ -1,16 +1,18 @@
 """The mailbox and its ledger: every UID has one row and comes to one final state.
 
 Rule: a mail is stored whole in one transaction, or not at all; a large one in slices, so that no statement holds it.
+Rule: what is stored of its bytes is sealed where there is a key (adapters/keyring.py), each slice by itself.
 """
 
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime
 from itertools import count
+from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, Row, case, select, update
 
 from mailflow.adapters.rows import mail_ref
 from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session, says
@@ -77,15 +79,17 @@ class Ledger(Session):
 
     def _store_content(self, raw: RawMessage, sha256: str) -> bool:
         """Whether it was not there yet."""
-        first = zlib.compress(raw.content[:SLICE], 6)
+        key_id, first = self._keys.seal(zlib.compress(raw.content[:SLICE], 6), place_of(sha256, 0))
         is_new = self._run(
             self._insert(RAW)
-            .values(sha256=sha256, size=len(raw.content), full_size=raw.size, content=first)
+            .values(sha256=sha256, size=len(raw.content), full_size=raw.size, content=first, key_id=key_id)
             .on_conflict_do_nothing()
         )
         if is_new:
             for number, one in enumerate(slices(raw.content, SLICE), start=1):
-                self._db.execute(RAW_SLICE.insert().values(sha256=sha256, number=number, content=_compressed(one)))
+                key_id, sealed = self._keys.seal(_compressed(one), place_of(sha256, number))
+                values = {"sha256": sha256, "number": number, "content": sealed, "key_id": key_id}
+                self._db.execute(RAW_SLICE.insert().values(values))
         return bool(is_new)
 
     def unacknowledged(self, account: str, mailbox: str, limit: int) -> list[Unacknowledged]:
@@ -113,7 +117,12 @@ class Ledger(Session):
         wanted, most = (due, 1) if was_tried else (due & (INBOUND.c.attempts == 0), limit)
         rows = self._db.execute(
             select(
-                INBOUND, RAW.c.full_size, case((RAW.c.size <= _COMES_ALONG, RAW.c.content), else_=None).label("content")
+                INBOUND,
+                RAW.c.full_size,
+                RAW.c.key_id,
+                case(((RAW.c.size <= _COMES_ALONG) & RAW.c.emptied_at.is_(None), RAW.c.content), else_=None).label(
+                    "content"
+                ),
             )
             .join(RAW, RAW.c.sha256 == INBOUND.c.sha256)
             .where(wanted)
@@ -132,15 +141,20 @@ class Ledger(Session):
             )
         )
         return [
-            ClaimedMail(
-                row.id,
-                row.attempts + 1,
-                row.sha256,
-                None if row.content is None else zlib.decompress(row.content),
-                row.full_size,
-            )
+            ClaimedMail(row.id, row.attempts + 1, row.sha256, self._content_that_comes_along(row), row.full_size)
             for row in rows
         ]
+
+    def _content_that_comes_along(self, row: Row[Any]) -> bytes | None:
+        """None also where it cannot be opened: that mail fails alone, when its turn comes."""
+        if row.content is None:
+            return None
+        with suppress(StoreError):
+            return self._unpacked(row.content, row.key_id, row.sha256, 0)
+        return None
+
+    def _unpacked(self, content: bytes, key_id: str, sha256: str, number: int) -> bytes:
+        return zlib.decompress(self._keys.open(key_id, content, place_of(sha256, number)))
 
     def give_back(self, now: datetime) -> int:
         return self._take_up(INBOUND.c.claimed_by == self._holder, now)
@@ -149,6 +163,7 @@ class Ledger(Session):
         """Mails in `processing` whose worker does not work on them any more. Returns how many."""
         abandoned = (says(INBOUND.c.state, InboundState.PROCESSING)) & whose
         rows = self._db.execute(select(INBOUND.c.id, INBOUND.c.attempts).where(abandoned).with_for_update()).all()
+        taken = 0
         for row in rows:
             is_worn_out = row.attempts >= MAX_ATTEMPTS
             error = f"the worker ended with it {MAX_ATTEMPTS} times" if is_worn_out else ""
@@ -156,11 +171,12 @@ class Ledger(Session):
             changed = self._run(
                 update(INBOUND).where(INBOUND.c.id == row.id, abandoned).values(state=to, claimed_by="", error=error)
             )
+            taken += changed
             if changed and is_worn_out:
                 self._tell(now, "worker", "quarantined", error, None, row.id)
-        if rows:
+        if taken:
             self.calls |= {Call(Role.PROCESS), Call(Role.FETCH)}
-        return len(rows)
+        return taken
 
     def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None:
         self._move(InboundState.DUPLICATE, inbound_id, message_id=copy_of, error="the same mail was stored before")
@@ -185,13 +201,15 @@ class Ledger(Session):
         ).first()
         if raw is None:
             raise StoreError(f"there is no mail {inbound_id}; `mailflow quarantine list` shows them")
-        yield zlib.decompress(raw.content)
-        wanted = select(RAW_SLICE.c.content).where(RAW_SLICE.c.sha256 == raw.sha256)
+        if raw.emptied_at is not None:
+            raise StoreError(f"the bytes of mail {inbound_id} were taken away on {raw.emptied_at:%Y-%m-%d}")
+        yield self._unpacked(raw.content, raw.key_id, raw.sha256, 0)
+        wanted = select(RAW_SLICE.c.content, RAW_SLICE.c.key_id).where(RAW_SLICE.c.sha256 == raw.sha256)
         for number in count(1):
-            one = self._db.scalar(wanted.where(RAW_SLICE.c.number == number))
+            one = self._db.execute(wanted.where(RAW_SLICE.c.number == number)).first()
             if one is None:
                 return
-            yield zlib.decompress(one)
+            yield self._unpacked(one.content, one.key_id, raw.sha256, number)
 
     def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool:
         done = self._run(
@@ -228,6 +246,11 @@ class Ledger(Session):
 
     def savepoint(self) -> AbstractContextManager[object]:
         return self._db.begin_nested()
+
+
+def place_of(sha256: str, number: int) -> str:
+    """Where a slice belongs; its seal holds only there."""
+    return f"{sha256}/{number}"
 
 
 def _sha256(content: Octets) -> str:

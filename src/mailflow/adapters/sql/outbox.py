@@ -14,12 +14,16 @@ from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMes
 from mailflow.core.storage import OutboxEntry
 
 _TROUBLES = (OutboxState.FAILED, OutboxState.UNCERTAIN)
+_CLAIMING = 4_937_283_002
+"""The advisory lock of whoever counts the tries of the last minute and adds one."""
 
 
 class Outbox(Session):
     def claim_outbox(self, now: datetime, per_minute: int | None = None) -> OutboxEntry | None:
-        if per_minute is not None and self._count(OUTBOX.c.claimed_at > now - timedelta(minutes=1)) >= per_minute:
-            return None
+        if per_minute is not None:
+            self._lock(_CLAIMING)
+            if self._count(OUTBOX.c.claimed_at > now - timedelta(minutes=1)) >= per_minute:
+                return None
         busy = OUTBOX.alias()
         is_free = ~exists().where(busy.c.recipient == OUTBOX.c.recipient, says(busy.c.state, OutboxState.SENDING))
         row = self._db.execute(
@@ -60,20 +64,21 @@ class Outbox(Session):
         self._tell_of_outbox(entry_id, to, error, now, "worker")
         return True
 
+    def give_up(self, now: datetime) -> int:
+        return self._doubt(OUTBOX.c.claimed_by == self._holder, now)
+
     def _doubt(self, whose: ColumnElement[bool], now: datetime) -> int:
         """Answers in `sending` whose worker is gone. Returns how many."""
         left = (says(OUTBOX.c.state, OutboxState.SENDING)) & whose
         error = "the worker stopped while sending: it may or may not have gone out"
-        ids = self._db.scalars(select(OUTBOX.c.id).where(left).with_for_update()).all()
-        for entry_id in ids:
-            self._db.execute(
-                update(OUTBOX)
-                .where(OUTBOX.c.id == entry_id, left)
-                .values(state=OutboxState.UNCERTAIN, finished_at=now, error=error)
-            )
-            self._mark_trouble(entry_id, OutboxState.UNCERTAIN.value, now)
-            self._tell_of_outbox(entry_id, OutboxState.UNCERTAIN, error, now, "worker")
-        return len(ids)
+        doubted = 0
+        for entry_id in self._db.scalars(select(OUTBOX.c.id).where(left).with_for_update()).all():
+            values = {"state": OutboxState.UNCERTAIN, "finished_at": now, "error": error}
+            if self._run(update(OUTBOX).where(OUTBOX.c.id == entry_id, left).values(values)):
+                self._mark_trouble(entry_id, OutboxState.UNCERTAIN.value, now)
+                self._tell_of_outbox(entry_id, OutboxState.UNCERTAIN, error, now, "worker")
+                doubted += 1
+        return doubted
 
     def _mark_trouble(self, entry_id: int, trouble: str, now: datetime) -> None:
         """Let the thread of an answer show that it did not arrive for sure; '' that this is over."""

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, CursorResult, Table, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, CursorResult, Table, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel
 from sqlmodel.main import SQLModelMetaclass
 
 from mailflow.adapters import tables
+from mailflow.adapters.keyring import NO_KEYS, Keyring
 from mailflow.core.delivery import (
     FINAL_INBOUND,
     INBOUND_TRANSITIONS,
@@ -36,7 +37,8 @@ CURSOR, INBOUND = map(_table, (tables.CursorRow, tables.InboundRow))
 THREAD, MESSAGE, CLASSIFICATION = map(_table, (tables.ThreadRow, tables.MessageRow, tables.ClassificationRow))
 DECISION, OUTBOX, AUDIT = map(_table, (tables.DecisionRow, tables.OutboxRow, tables.AuditRow))
 MUTE, PARTNER, PARTNER_IMPORT = map(_table, (tables.MuteRow, tables.PartnerRow, tables.PartnerImportRow))
-SECRET = _table(tables.SecretRow)
+SECRET, TOMBSTONE = _table(tables.SecretRow), _table(tables.TombstoneRow)
+RECEIPT, PERMIT = _table(tables.ReceiptRow), _table(tables.PermitRow)
 NOTE, DRAFT, CORRECTION = map(_table, (tables.NoteRow, tables.DraftRow, tables.CorrectionRow))
 SAVED_VIEW, PRESENCE, ACCOUNT = map(_table, (tables.SavedViewRow, tables.PresenceRow, tables.AccountRow))
 SIGN_IN, ATTEMPT, HOOK = map(_table, (tables.SignInRow, tables.AttemptRow, tables.HookRow))
@@ -65,12 +67,17 @@ class Call:
 
 
 class Session:
-    def __init__(self, connection: Connection, holder: str = "") -> None:
-        """`holder`: the id of the worker that claims; '' for whoever only looks or asks."""
-        self._db, self._holder = connection, holder
+    def __init__(self, connection: Connection, holder: str = "", keys: Keyring = NO_KEYS) -> None:
+        """`holder`: the id of the worker that claims; '' for whoever only looks or asks. `keys` seal raw mail."""
+        self._db, self._holder, self._keys = connection, holder, keys
         self.calls: set[Call] = set()
         """What this unit has made due, told to the workers when it commits."""
         self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+
+    def _lock(self, key: int) -> None:
+        """To the end of the transaction nobody else has `key`. SQLite has one writer at a time as it is."""
+        if self._db.dialect.name == "postgresql":
+            self._db.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
 
     def _move(self, to: InboundState, inbound_id: int, **values: Any) -> None:
         """Compare-and-set from `processing`, the only state in which a mail is worked on."""
