@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,15 +26,18 @@ from mailflow.adapters.maildir import FolderSource, MaildirSource
 from mailflow.adapters.partners_csv import read_partners
 from mailflow.adapters.reading_process import ReadingProcess
 from mailflow.adapters.renderer import TemplateRenderer
+from mailflow.core.alarms import Arrivals
 from mailflow.core.certify import problems as certificate_problems
 from mailflow.core.check import ENGLISH, Problem, check
 from mailflow.core.digest import DigestHeaders
 from mailflow.core.fleet import ALL_ROLES, Role, WorkerRecord
+from mailflow.core.health import lacking
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Letter, Source, Submission
 from mailflow.core.storage import Read
+from mailflow.core.telemetry import Backlog, Meter
 from mailflow.errors import AssetError, SettingsError
 from mailflow.reading.domain_name import to_ascii
 from mailflow.reading.sender import Desk
@@ -44,12 +48,14 @@ from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.review import ReviewDesk
 from mailflow.services.triage import Triage
-from mailflow.services.worker import Chore, JobRunner, Worker
+from mailflow.services.watch import Watch, look_at
+from mailflow.services.worker import Chore, JobRunner, Vitals, Worker
 from mailflow.settings import ImapSettings, Settings, SmtpSettings
 
 if TYPE_CHECKING:
     from mailflow.adapters.examples import ExampleSet
     from mailflow.adapters.imap import ImapSource
+    from mailflow.adapters.keyring import Keyring
     from mailflow.adapters.oauth import OAuthTokens
     from mailflow.adapters.smtp import SmtpSubmission
     from mailflow.adapters.store import SqlStore
@@ -115,10 +121,18 @@ def build_store(settings: Settings) -> SqlStore:
         schema.upgrade(engine)
     schema.require_newest(engine)
     if engine.dialect.name == "sqlite":
-        return SqlStore(engine)
+        return SqlStore(engine, keys=build_keyring(settings))
     from mailflow.adapters.jobs import Jobs
 
-    return SqlStore(engine, Jobs())
+    return SqlStore(engine, Jobs(), build_keyring(settings))
+
+
+def build_keyring(settings: Settings) -> Keyring:
+    """The keys of [store]; without any, raw mail is stored as it is. Raises SettingsError."""
+    from mailflow.adapters.keyring import NO_KEYS, read_keys
+
+    found = settings.store.encryption_keys()
+    return read_keys(*found) if found else NO_KEYS
 
 
 def read_playbook(settings: Settings) -> Playbook:
@@ -272,6 +286,7 @@ def build_worker(
     clock: Clock | None = None,
     jitter: Callable[[], float] = random.random,
     roles: frozenset[Role] = ALL_ROLES,
+    vitals: Vitals | None = None,
 ) -> Worker:
     """A worker ready to run. Raises SettingsError, AssetError, ModelError or StoreError with what to change.
 
@@ -279,6 +294,7 @@ def build_worker(
     """
     found = find_assets(settings)
     store, clock = store or build_store(settings), clock or SystemClock()
+    store.require_keys()
     classifier, playbook = build_understanding(found, classifier=classifier, rollout=settings.desk.rollout)
     processing = Processing(
         store=store,
@@ -290,6 +306,7 @@ def build_worker(
         clock=clock,
         jitter=jitter,
         undo=timedelta(seconds=settings.desk.undo_seconds),
+        meter=told.meter,
     )
     outbox = Outbox(
         store=store,
@@ -309,7 +326,8 @@ def build_worker(
         poll=settings.poll,
         roles=roles,
         runner=_job_runner(settings, store),
-        chores=_chores(settings, store),
+        chores=_chores(settings, store, told.meter),
+        vitals=told,
     )
 
 
@@ -367,13 +385,46 @@ def _job_runner(settings: Settings, store: SqlStore) -> JobRunner | None:
     return ProcrastinateRunner(settings.store.url)
 
 
-def _chores(settings: Settings, store: SqlStore) -> list[Chore]:
-    desk = settings.desk
+def _chores(settings: Settings, store: SqlStore, meter: Meter) -> list[Chore]:
+    """What one worker of the store does about every minute."""
+
+    def look(now: datetime) -> tuple[Backlog, Arrivals]:
+        with store.view() as unit:
+            return look_at(unit, now)
+
+    watch = Watch(look=look, credentials=settings.credentials, meter=meter)
+    desk, address = settings.desk, settings.desk.addresses[0]
     if not desk.digest_to:
-        return []
-    address = desk.addresses[0]
+        return [watch]
     headers = DigestHeaders(desk.name, address, settings.smtp.reverse_path or address, desk.digest_to)
-    return [Digest(store=store, headers=headers, hour=desk.digest_hour)]
+    return [watch, Digest(store=store, headers=headers, hour=desk.digest_hour)]
+
+
+def build_status_server(
+    settings: Settings, store: SqlStore, clock: Clock
+) -> tuple[Vitals, AbstractContextManager[object]]:
+    """What a worker tells of itself, and the server of /metrics, /healthz and /readyz where one is wanted."""
+    if not settings.metrics.port:
+        return Vitals(), nullcontext()
+    from mailflow.adapters import schema
+    from mailflow.adapters.metrics import PrometheusMeter
+    from mailflow.adapters.status_server import StatusServer, status_pages
+
+    meter, newest = PrometheusMeter(), schema.newest_revision()
+    vitals = Vitals(meter)
+
+    def backlog() -> Backlog:
+        with store.view() as unit:
+            return unit.backlog(clock.now())
+
+    def lacks_store() -> str:
+        with store.view() as unit:
+            return "" if unit.revision() == newest else "the store has another revision: `mailflow db upgrade`"
+
+    meter.watch(backlog, clock)
+    ready = {"store": lacks_store, "mailbox": lambda: lacking(vitals.contacts.pulses(clock.now()))}
+    pages = status_pages(vitals.health, ready, clock, meter.page)
+    return vitals, StatusServer(settings.metrics.host, settings.metrics.port, pages)
 
 
 def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:

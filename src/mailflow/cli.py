@@ -87,13 +87,15 @@ def run(
             fail("--role goes with neither --once nor --from: those do all of it in one process")
         store = bootstrap.build_store(read)
         _log(read.log, verbose, store.key("log"))
-        worker = bootstrap.build_worker(read, store=store, source=source, roles=chosen)
+        vitals, status_server = bootstrap.build_status_server(read, store, bootstrap.SystemClock())
+        worker = bootstrap.build_worker(read, store=store, source=source, roles=chosen, vitals=vitals)
         if once:
             worker.run_once()
             return
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda *_: worker.stop())
-        worker.run()
+        with status_server:
+            worker.run()
 
 
 @app.command()

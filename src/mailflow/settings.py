@@ -266,6 +266,32 @@ class SmtpSettings(_Server):
 
 class StoreSettings(_Section):
     url: str = Field(default="sqlite:///mailflow.sqlite3", description="sqlite:///file or postgresql+psycopg://...")
+    encryption_key_file: Path | None = Field(
+        default=None,
+        description="file with the keys that raw mail is sealed with at rest, one a line in base64, the one in use "
+        "first; `openssl rand -base64 32` makes one",
+    )
+    encryption_key: SecretStr = Field(default=SecretStr(""), description="the key itself, in place of a file")
+
+    @model_validator(mode="after")
+    def _one_way_to_keys(self) -> "StoreSettings":
+        if self.encryption_key_file is not None and self.encryption_key.get_secret_value():
+            raise ValueError("give encryption_key or encryption_key_file, not both")
+        return self
+
+    def encryption_keys(self) -> tuple[str, str] | None:
+        """(the keys as they are written, where); None without. Raises SettingsError if their file cannot be read."""
+        if self.encryption_key_file is None:
+            text = self.encryption_key.get_secret_value()
+            return (text, "[store] encryption_key") if text else None
+        where = f"[store] encryption_key_file {self.encryption_key_file}"
+        try:
+            return self.encryption_key_file.read_text(encoding="ascii"), where
+        except OSError as error:
+            raise SettingsError(f"{where}: {error.strerror}") from error
+        except UnicodeDecodeError:
+            # from None: the exception holds the octets of the file
+            raise SettingsError(f"{where}: is not a file of keys in base64") from None
 
 
 class WebSettings(_Section):

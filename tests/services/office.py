@@ -3,17 +3,19 @@
 The model goes by words, so that a mail says itself what is to become of it (WORDS).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.classification import Classification, ClassifierInput
+from mailflow.core.fleet import ALL_ROLES, WorkerRecord
 from mailflow.core.playbook import Audience, AudienceRow, Intent, Playbook, PolicyAction, SendBudget
 from mailflow.core.ports import Classifier, Renderer
 from mailflow.core.storage import Counts, DecidedMail, OutboxView, Read
 from mailflow.reading.sender import Desk
 from mailflow.reading.understand import reader
+from mailflow.services.fleet import Membership
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.worker import Worker
@@ -112,6 +114,10 @@ class Office:
     playbook: Playbook = PLAYBOOK
     jitter: float = 0.5
     has_subaddress: bool = False
+    undo: timedelta = timedelta(0)
+    per_minute: int | None = None
+    machine: str = "a machine"
+    """Two offices on one machine would bury each other: one process is at work there, that of pid 1."""
 
     def processing(self) -> Processing:
         return Processing(
@@ -131,21 +137,38 @@ class Office:
             ),
             clock=self.clock,
             jitter=lambda: self.jitter,
+            undo=self.undo,
         )
 
     def outbox(self) -> Outbox:
-        return Outbox(store=self.store, submission=self.submission, clock=self.clock, jitter=lambda: self.jitter)
+        return Outbox(
+            store=self.store,
+            submission=self.submission,
+            clock=self.clock,
+            jitter=lambda: self.jitter,
+            per_minute=self.per_minute,
+        )
+
+    def membership(self) -> Membership:
+        now = self.clock.now()
+        me = WorkerRecord(self.store.holder, self.machine, 1, ALL_ROLES, now, now)
+        return Membership(store=self.store, me=me, clock=self.clock, is_running=lambda pid: False)
 
     def worker(self, poll: timedelta = timedelta(seconds=180)) -> Worker:
         return Worker(
-            source=self.source,
+            sources=[self.source],
             store=self.store,
             processing=self.processing(),
             outbox=self.outbox(),
+            membership=self.membership(),
             clock=self.clock,
             jitter=lambda: self.jitter,
             poll=poll,
         )
+
+    def beside(self, machine: str = "another machine") -> "Office":
+        """A second worker of the same desk: the same database, mailbox, mail server and time."""
+        return replace(self, store=SqlStore(self.store.engine), machine=machine)
 
     def work(self, *mails: bytes) -> None:
         """Deliver `mails` and do everything that is due."""

@@ -1,14 +1,16 @@
 """Every end of a try has its own state; what may have gone out is never sent again blindly."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
 from tests.services.office import Office, question
 
-from mailflow.adapters.store import SqlStore
+from mailflow.adapters.store import SqlStore, SqlUnit
 from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
+from mailflow.core.fleet import DEAD_AFTER, Buried
 from mailflow.core.message import OutboundMessage
 from mailflow.core.ports import Acceptance
 from mailflow.core.storage import OutboxView
@@ -17,10 +19,11 @@ from mailflow.errors import (
     LoginRefused,
     OutcomeUnknown,
     PermanentRefusal,
+    StoreError,
     TemporaryRefusal,
 )
 from mailflow.services.ingest import ingest
-from mailflow.services.outbox import LEASE, Outbox
+from mailflow.services.outbox import Outbox
 from mailflow.testing import NOON
 
 SECOND = timedelta(seconds=1)
@@ -83,7 +86,7 @@ def test_what_ended_is_never_sent_again_by_itself(office: Office, end: str) -> N
     outbox = office.outbox()
     outbox.deliver_one()
     office.clock.advance(timedelta(days=30))
-    outbox.recover()
+    office.membership().join()
     assert outbox.deliver_one() is None
     assert office.submission.sent == []
 
@@ -131,22 +134,22 @@ def test_an_answer_found_sending_is_uncertain_and_stays_unsent(office: Office) -
     with office.store.unit() as unit:
         claimed = unit.claim_outbox(office.clock.now())
     assert claimed is not None
-    office.clock.advance(SECOND)
-    outbox = office.outbox()
-    assert outbox.recover() == 1
-    assert outbox.recover() == 0
-    assert outbox.deliver_one() is None
+    after = office.beside()
+    assert after.membership().join() == Buried(answers=1)
+    assert after.membership().join().answers == 0
+    assert after.outbox().deliver_one() is None
     assert entry(office).state is OutboxState.UNCERTAIN
     assert "may or may not have gone out" in entry(office).error
 
 
-def test_a_try_within_its_lease_is_left_alone(office: Office) -> None:
+def test_a_try_of_a_worker_that_lives_is_left_alone(office: Office) -> None:
+    office.membership().join()
     with office.store.unit() as unit:
         unit.claim_outbox(office.clock.now())
-    office.clock.advance(LEASE)
-    assert office.outbox().recover(LEASE) == 0
+    office.clock.advance(DEAD_AFTER)
+    assert office.beside().membership().join() == Buried()
     office.clock.advance(SECOND)
-    assert office.outbox().recover(LEASE) == 1
+    assert office.beside("a third").membership().join() == Buried(workers=1, answers=1)
 
 
 @dataclass(slots=True)
@@ -168,16 +171,56 @@ def test_a_worker_that_was_too_slow_changes_nothing(store: SqlStore) -> None:
     """Its answer was declared uncertain meanwhile; a person may be looking at it."""
     office = Office(store)
     queue_answers(office, question(1))
-    outbox = office.outbox()
-
-    def give_up() -> None:
-        office.clock.advance(SECOND)
-        outbox.recover()
-
-    slow = Interfering(give_up)
+    slow = Interfering(office.beside().membership().join)
     Outbox(store=store, submission=slow, clock=office.clock, jitter=lambda: 0.5).deliver_one()
     assert slow.sent == 1
     assert entry(office).state is OutboxState.UNCERTAIN
+
+
+class LosingStore(SqlStore):
+    """Loses the database at the end of the n-th transaction from now, before or after its commit."""
+
+    def __init__(self, store: SqlStore, lose_in: int, *, after_commit: bool) -> None:
+        super().__init__(store.engine)
+        self._lose_in, self._after_commit = lose_in, after_commit
+
+    @contextmanager
+    def unit(self) -> Iterator[SqlUnit]:
+        self._lose_in -= 1
+        is_lost = self._lose_in == 0
+        with super().unit() as unit:
+            yield unit
+            if is_lost and not self._after_commit:
+                raise StoreError("the database refused: it is gone")
+        if is_lost and self._after_commit:
+            raise StoreError("the database refused: it is gone")
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_an_end_that_the_store_could_not_record_is_recorded_before_the_next_claim(
+    office: Office, after_commit: bool
+) -> None:
+    """The server said yes and this worker knows it: nothing is uncertain, and nothing is left `sending`."""
+    queue_answers(office, question(2))
+    office.store = LosingStore(office.store, 2, after_commit=after_commit)
+    outbox = office.outbox()
+    with pytest.raises(StoreError):
+        outbox.deliver_one()
+    assert outbox.deliver_one() is OutboxState.SENT
+    assert [answer.state for answer in office.answers()] == [OutboxState.SENT, OutboxState.SENT]
+    assert len(office.submission.sent) == 2
+
+
+@pytest.mark.parametrize("after_commit", [False, True])
+def test_a_claim_of_which_nobody_knows_whether_it_was_committed_is_not_left_open(
+    office: Office, after_commit: bool
+) -> None:
+    office.store = LosingStore(office.store, 1, after_commit=after_commit)
+    outbox = office.outbox()
+    with pytest.raises(StoreError):
+        outbox.deliver_one()
+    outbox.deliver_one()
+    assert entry(office).state is (OutboxState.UNCERTAIN if after_commit else OutboxState.SENT)
 
 
 # ------------------------------------------------------------------ a person sends it again
@@ -203,6 +246,7 @@ def test_everything_that_happened_to_an_answer_is_told(office: Office) -> None:
     office.clock.advance(timedelta(minutes=1))
     outbox.deliver_one()
     thread_id = entry(office).thread_id
+    assert thread_id is not None
     with office.store.unit() as unit:
         story = unit.story(thread_id)
     assert story is not None

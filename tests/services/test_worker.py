@@ -1,6 +1,6 @@
 """The loops of a running desk. The fakes drive them: what the worker waits for decides what happens next."""
 
-import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -11,16 +11,19 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.services.office import Office, question
+from structlog.testing import capture_logs
+from tests.services.office import Office, question, reader_of
 
 from mailflow.adapters.store import SqlStore, SqlUnit
 from mailflow.core.delivery import OutboxState
 from mailflow.core.message import OutboundMessage
+from mailflow.core.octets import Octets
+from mailflow.core.partner import PartnerDirectory
 from mailflow.core.ports import Acceptance, Batch, Cursor
-from mailflow.core.storage import Outcome
+from mailflow.core.storage import Outcome, Understood
 from mailflow.errors import ConnectionFailed, LoginRefused, StoreError
 from mailflow.services.worker import reconnect_delay
-from mailflow.testing import MemorySource, ScriptedSubmission
+from mailflow.testing import DESK, FrozenClock, MemorySource, ScriptedSubmission
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for another thread has failed."""
@@ -33,7 +36,7 @@ class DrivenSource(MemorySource):
     """Each `wait` runs the next step; each `fetch` first raises the next failure."""
 
     failures: list[Exception] = field(default_factory=list)
-    steps: list[Callable[[], None]] = field(default_factory=list)
+    steps: list[Callable[[], object]] = field(default_factory=list)
     timeouts: list[timedelta] = field(default_factory=list)
     closed: int = 0
 
@@ -94,7 +97,7 @@ def test_run_once_says_what_is_wrong(store: SqlStore, error: Exception) -> None:
         office.worker().run_once()
 
 
-def test_a_start_takes_up_what_a_stop_left(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_start_takes_up_what_a_crash_left(store: SqlStore) -> None:
     office, source, submission = driven(store)
     office.jitter = 0.5
     office.work(question(1), question(2))
@@ -102,12 +105,14 @@ def test_a_start_takes_up_what_a_stop_left(store: SqlStore, caplog: pytest.LogCa
     office.submission.errors.append(ConnectionFailed("refused"))
     office.worker().run_once()
     office.clock.advance(timedelta(hours=1))
-    with store.unit() as unit:
+    crashed = office.beside(office.machine)
+    crashed.membership().join()
+    with crashed.store.unit() as unit:
         assert unit.claim_outbox(office.clock.now()) is not None
-    office.clock.advance(timedelta(seconds=1))
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as logged:
         office.worker().run_once()
-    assert "0 mails to read again, 1 answers uncertain" in caplog.text
+    (told,) = (line for line in logged if line["log_level"] == "warning")
+    assert (told["workers"], told["mails_to_read_again"], told["answers_uncertain"]) == (1, 0, 1)
     assert [answer.state for answer in office.answers()] == [OutboxState.SENT, OutboxState.SENT, OutboxState.UNCERTAIN]
     assert len(submission.sent) == 2
 
@@ -129,7 +134,10 @@ def test_a_running_worker_answers_what_arrives_until_it_is_stopped(store: SqlSto
     assert [answer.state for answer in office.answers()] == [OutboxState.SENT, OutboxState.SENT]
     assert source.inbox == {}
     assert source.closed == 1
-    assert "sender" not in [thread.name for thread in threading.enumerate()]
+    left = {thread.name.split()[0] for thread in threading.enumerate()}
+    assert not left & {"fetch", "process", "send", "tend"}
+    with store.view() as unit:
+        assert unit.workers() == []
 
 
 def test_a_stop_ends_the_wait_for_mail(store: SqlStore) -> None:
@@ -156,11 +164,15 @@ def test_a_stop_ends_the_wait_for_mail(store: SqlStore) -> None:
 
 
 def test_a_signal_handler_may_stop_the_worker(store: SqlStore) -> None:
-    """As `mailflow run` does on SIGTERM: the handler runs in the thread that waits for mail."""
+    """As `mailflow run` does on SIGTERM: the handler runs in the thread that waits for the end."""
     office, source, submission = driven(store)
     worker = office.worker()
     source.deliver(question(1))
-    source.steps = [submission.await_accepted, lambda: signal.raise_signal(signal.SIGTERM)]
+    source.steps = [
+        submission.await_accepted,
+        lambda: os.kill(os.getpid(), signal.SIGTERM),
+        lambda: worker.signals.stop.wait(PATIENCE),
+    ]
     before = signal.signal(signal.SIGTERM, lambda *_: worker.stop())
     try:
         worker.run()
@@ -179,29 +191,30 @@ def test_a_worker_that_was_stopped_before_it_ran_does_nothing(store: SqlStore) -
     assert (submission.sent, len(source.inbox)) == ([], 1)
 
 
-def test_a_lost_connection_is_made_again(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_lost_connection_is_made_again(store: SqlStore) -> None:
     office, source, submission = driven(store)
     worker = office.worker()
     source.deliver(question(1))
     source.failures = [ConnectionFailed("connection refused"), ConnectionFailed("timed out")]
     source.steps = [submission.await_accepted, worker.stop]
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as logged:
         worker.run()
     assert len(submission.sent) == 1
     assert source.closed == 3, "let go after each failure, and at the end"
-    assert [record.getMessage().partition(";")[0] for record in caplog.records] == [
+    assert [line["error"] for line in logged if line["log_level"] == "warning"] == [
         "ConnectionFailed: connection refused",
         "ConnectionFailed: timed out",
     ]
 
 
-def test_refused_credentials_are_an_error_in_the_log_at_once(store: SqlStore, caplog: pytest.LogCaptureFixture) -> None:
+def test_refused_credentials_are_an_error_in_the_log_at_once(store: SqlStore) -> None:
     office, source, _ = driven(store)
     worker = office.worker()
     source.failures = [LoginRefused("bad credentials")]
     source.steps = [worker.stop]
-    worker.run()
-    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    with capture_logs() as logged:
+        worker.run()
+    assert [line["error"] for line in logged if line["log_level"] == "error"] == ["LoginRefused: bad credentials"]
 
 
 def test_a_stop_ends_the_pause_before_a_new_connection(store: SqlStore) -> None:
@@ -224,19 +237,31 @@ def test_a_stop_ends_the_pause_before_a_new_connection(store: SqlStore) -> None:
     assert not thread.is_alive()
 
 
-def test_it_waits_no_longer_than_the_next_postponed_mail(store: SqlStore) -> None:
+class RunningClock(FrozenClock):
+    """Ten seconds pass each time that somebody asks."""
+
+    def now(self) -> datetime:
+        self.advance(timedelta(seconds=10))
+        return self.at
+
+
+def test_a_postponed_mail_is_read_again_while_nothing_arrives(store: SqlStore) -> None:
     """IDLE says nothing of a mail that is due again in 20 seconds."""
-    office, source, _ = driven(store)
-    office.jitter = 0.5
+    office, source, submission = driven(store)
+    office.jitter, office.clock = 0.5, RunningClock()
+    failures = [RuntimeError("out of memory")]
 
-    def fail(content: bytes, size: int | None) -> object:
-        raise RuntimeError("out of memory")
+    def fail_once(content: Octets, size: int | None, partners: PartnerDirectory) -> Understood:
+        if failures:
+            raise failures.pop()
+        return reader_of(DESK)(content, size, partners)
 
-    office.read = fail  # type: ignore[assignment] # it never returns
-    worker = office.worker(poll=timedelta(seconds=180))
-    source.steps = [lambda: source.deliver(question(1)), worker.stop]
+    office.read = fail_once
+    worker = office.worker()
+    source.deliver(question(1))
+    source.steps = [submission.await_accepted, worker.stop]
     worker.run()
-    assert source.timeouts == [timedelta(seconds=180), timedelta(seconds=20)]
+    assert [answer.state for answer in office.answers()] == [OutboxState.SENT]
 
 
 # ------------------------------------------------------------------ what must not stop the desk
@@ -262,7 +287,7 @@ class RefusingStore(SqlStore):
     @contextmanager
     def unit(self) -> Iterator[SqlUnit]:
         with self.engine.begin() as connection:
-            unit = NotingUnit(connection)
+            unit = NotingUnit(connection, self.holder)
             yield unit
             if unit.has_saved and not self.has_refused:
                 self.has_refused = True
@@ -272,15 +297,12 @@ class RefusingStore(SqlStore):
 
 def test_a_mail_is_not_left_claimed_when_the_store_refuses_its_decision(store: SqlStore) -> None:
     """The claim stands, the decision does not: the running desk must come back to it, not only the next start."""
-    office, source, _ = driven(store)
+    office, source, submission = driven(store)
     office.store = refusing = RefusingStore(office)
     worker = office.worker()
 
-    def look_again() -> None:
-        office.clock.advance(timedelta(hours=1))
-
     source.deliver(question(1))
-    source.steps = [look_again, look_again, worker.stop]
+    source.steps = [submission.await_accepted, worker.stop]
     worker.run()
     assert refusing.has_refused
     assert office.counts().pending == 0
@@ -292,31 +314,27 @@ class Broken(Exception):
 
 
 class BreakingStore(SqlStore):
-    """Breaks in the sender's thread."""
+    """Breaks in the thread that sends."""
 
     @contextmanager
     def unit(self) -> Iterator[SqlUnit]:
-        if threading.current_thread().name == "sender":
+        if threading.current_thread().name == "send":
             raise Broken("a bug")
         with super().unit() as unit:
             yield unit
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_sender_that_broke_ends_the_worker(store: SqlStore) -> None:
+def test_a_loop_that_broke_ends_the_worker(store: SqlStore) -> None:
+    """A desk that reads and decides but sends nothing looks as if it worked."""
     office, source, _ = driven(store)
     office.store = BreakingStore(store.engine)
     worker = office.worker()
-
-    def stop_when_the_sender_is_gone() -> None:
-        for thread in threading.enumerate():
-            if thread.name == "sender":
-                thread.join(PATIENCE)
-        worker.stop()
-
-    source.steps = [stop_when_the_sender_is_gone]
-    with pytest.raises(Broken):
+    source.steps = [lambda: worker.signals.stop.wait(PATIENCE)]
+    with pytest.raises(Broken), capture_logs() as logged:
         worker.run()
+    assert [(line["event"], line["loop"]) for line in logged if line["log_level"] == "error"] == [
+        ("loop broken", "send")
+    ]
 
 
 # ------------------------------------------------------------------ how long it waits

@@ -5,11 +5,20 @@ from typing import Any
 from sqlalchemy import Row
 
 from mailflow.core.classification import Classification
+from mailflow.core.delivery import OutboxKind, OutboxState
 from mailflow.core.message import MailRef
 from mailflow.core.playbook import Audience
 from mailflow.core.ports import AnswerPart
-from mailflow.core.review import AttachmentView, IntentView, MailView, NeighbourView, QueueRow
-from mailflow.core.storage import DecidedMail, MessageView, Outcome, ThreadSummary
+from mailflow.core.review import (
+    AttachmentView,
+    Correction,
+    CorrectionView,
+    IntentView,
+    MailView,
+    NeighbourView,
+    QueueRow,
+)
+from mailflow.core.storage import DecidedMail, MessageView, OutboxView, Outcome, ThreadSummary
 
 
 def mail_ref(row: Row[Any]) -> MailRef:
@@ -141,6 +150,35 @@ def mail_view(row: Row[Any]) -> MailView:
         policy_version=row.policy_version or "",
         model_version=row.model_version or "",
         answer_state=row.answer_state or "",
+    )
+
+
+def correction_view(row: Row[Any]) -> CorrectionView:
+    return CorrectionView(
+        row.id,
+        row.thread_id,
+        Correction(row.message_id, tuple(row.intents), row.action, row.role, row.why),
+        tuple(row.predicted),
+        row.predicted_action,
+        row.author,
+        row.at,
+    )
+
+
+def outbox_view(row: Row[Any]) -> OutboxView:
+    return OutboxView(
+        id=row.id,
+        kind=OutboxKind(row.kind),
+        thread_id=row.thread_id,
+        recipient=row.recipient,
+        subject=row.subject,
+        state=OutboxState(row.state),
+        attempts=row.attempts,
+        queued_at=row.queued_at,
+        due_at=row.due_at,
+        finished_at=row.finished_at,
+        message_id=row.message_id,
+        error=row.error,
     )
 
 

@@ -28,6 +28,7 @@ from mailflow.adapters.sql.accounts import Accounts
 from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.fleet import Fleet
+from mailflow.adapters.sql.gauges import Gauges
 from mailflow.adapters.sql.past import Past
 from mailflow.adapters.sql.sealing import START, Resealed, Sealing
 from mailflow.adapters.sql.session import SECRET, Call
@@ -144,7 +145,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing):
+class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

@@ -202,3 +202,5 @@ class OutboundMessage:
     """The finished RFC 5322 message, CRLF line ends."""
     text: str = field(repr=False, default="")
     """Its plain text, for the store and for people."""
+    markdown: str = field(repr=False, default="")
+    """What it was made of, for a person who goes on writing after he cancelled it."""

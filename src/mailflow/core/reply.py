@@ -98,6 +98,7 @@ def compose(headers: ReplyHeaders, answer: RenderedAnswer) -> OutboundMessage:
         subject=subject,
         content="\r\n".join(lines).encode("utf-8"),
         text=answer.text,
+        markdown=answer.markdown,
     )
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from mailflow.core.delivery import OutboxState
 from mailflow.core.message import OutboundMessage
 from mailflow.core.numbers import PastMail, PersonsAnswer
 from mailflow.core.octets import Octets
+from mailflow.core.partner import Partner
 from mailflow.core.ports import AnswerPart
 from mailflow.core.review import (
     Box,
@@ -22,7 +22,7 @@ from mailflow.core.review import (
     SavedDraft,
     ThreadView,
 )
-from mailflow.core.storage import Unit
+from mailflow.core.storage import OutboxView, Unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,20 @@ class ReviewUnit(Unit, Protocol):
         """How many threads each box has, at most adapters.sql.desk.MOST_COUNTED."""
         ...
 
+    def waiting_counts(self) -> tuple[int, int]:
+        """How many answers have not left for sure, and how many mails are in quarantine; bounded as `box_counts`."""
+        ...
+
     def values_in_queue(self) -> dict[str, list[str]]:
-        """What the held threads can be filtered by: each field with the values that occur."""
+        """What the held threads can be filtered by: each field with the values of those that are due first."""
+        ...
+
+    def beside(self, filter_: Filter, account: str, now: datetime, place: Place) -> tuple[int | None, int | None]:
+        """The threads before and after `place` in what `filter_` shows."""
+        ...
+
+    def excerpts(self, thread_ids: Sequence[int]) -> dict[int, str]:
+        """How the newest mail that came in begins, of each thread that has one."""
         ...
 
     def search(self, query: str) -> list[int]:
@@ -60,11 +72,20 @@ class ReviewUnit(Unit, Protocol):
     def mail(self, message_id: int) -> MailView | None: ...
     def thread_of_mail(self, message_id: int) -> int | None: ...
     def draft_parts(self, message_id: int) -> tuple[AnswerPart, ...]:
-        """The answer that was prepared for a held mail; () where none was."""
+        """The answer that was prepared, or sent, for a mail; () where none was."""
         ...
 
-    def outbox_of_thread(self, thread_id: int) -> list[tuple[int, OutboxState, datetime]]:
-        """(entry, state, due) of its answers that have not gone out, newest first."""
+    def outbox_of_thread(self, thread_id: int) -> list[OutboxView]:
+        """Its answers that are not known to have arrived, newest first."""
+        ...
+
+    def outbox_entry(self, entry_id: int) -> OutboxView | None: ...
+    def corrections_of(self, thread_id: int) -> list[CorrectionView]:
+        """Newest first."""
+        ...
+
+    def partner(self, company: str) -> Partner | None:
+        """What the directory says of a company."""
         ...
 
     # what people write

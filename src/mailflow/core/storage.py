@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from mailflow.core.alarms import Arrivals
 from mailflow.core.classification import Classification
 from mailflow.core.conversation import Candidate, Clues, Placement
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
@@ -18,6 +19,7 @@ from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.policy import Decision, History
 from mailflow.core.ports import Batch, Cursor, Disposition
+from mailflow.core.telemetry import Backlog
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +383,19 @@ class Unit(Protocol):
     def replace_partners(self, directory: PartnerDirectory, now: datetime, actor: str) -> None: ...
     def mutes(self, now: datetime, limit: int) -> list[Mute]: ...
     def unmute(self, address: str, now: datetime, actor: str) -> bool: ...
+
+    # measuring
+    def backlog(self, now: datetime) -> Backlog:
+        """How much waits."""
+        ...
+
+    def arrivals(self, since: datetime) -> Arrivals:
+        """When mail came."""
+        ...
+
+    def revision(self) -> str | None:
+        """Of the schema."""
+        ...
 
     # looking
     def counts(self) -> Counts: ...

@@ -43,14 +43,23 @@ MACHINE = re.compile(
         r"ceci est un (?:message|e-?mail|courriel) (?:généré )?automatique",
         r"este es un (?:mensaje|correo) (?:generado )?autom|este correo se envía de forma autom",
         r"esta é uma mensagem autom|este é um e-?mail autom|questo è un messaggio (?:generato )?autom",
+        r"ceci est une réponse autom|esta es una respuesta autom|esta é uma resposta autom|questa è una risposta autom",
+        r"to jest automatyczna odpowiedź",
         r"dit is een automatisch|ta wiadomość (?:została|jest) .{0,20}automatycznie|wiadomość automatyczna",
         r"toto je automatick|bu (?:otomatik|e-posta otomatik)|bu mesaj otomatik|tämä on automaatti",
         r"det(?:ta|te) är ett automat|dette er en automat",
         r"(?:это письмо|это сообщение) (?:создано|сформировано|отправлено) автоматически|это автоматическ",
-        "このメールは.{0,20}自動|此邮件.{0,12}自动|(?:系统)?自动发送|[본이] ?(?:메일|이메일)은 (?:발신 ?전용|자동)",
+        "(?:この|本)メールは.{0,20}自動|此邮件.{0,12}自动"
+        "|(?:系统)?自动发送|[본이] ?(?:메일|이메일)은 (?:발신 ?전용|자동)",
     ),
     re.IGNORECASE,
 )
+MACHINE_ANSWER = wording(
+    r"this is an? auto(?:mated|matic) (?:answer|reply|response)|dies ist eine automatische antwort",
+    r"ceci est une réponse|esta es una respuesta|esta é uma resposta|questa è una risposta",
+    r"dit is een automatisch antwoord|to jest automatyczna odpowiedź|メールは.{0,20}自動返信",
+)
+"""Of MACHINE, what says that it answers; the end of our own answers, too (templates/*/_answer.md.j2)."""
 NO_ANSWER = re.compile(
     r"[*_\W]*"
     + any_of(
@@ -66,25 +75,41 @@ NO_ANSWER = re.compile(
 """People say it of a mail that asks for nothing."""
 
 RECEIVED = re.compile(
-    r"(?:[^.!?]{0,60}?[,!:] ?)?\W{0,3}"
+    r"(?:[^.!?]{0,60}?[,!:，] ?)?\W{0,3}"
     + any_of(
-        r"thank(?:s| you) for (?:contacting|reaching out)",
-        rf"your {_ASKED}\b.{{0,60}}\b(?:has been|was) (?:received|created|opened|logged|registered)",
-        rf"we(?:['’]ve| have) received your {_ASKED}|(?:ticket|case) \S{{0,20}} ?(?:has been|was) (?:created|opened"
-        rf"|logged) for",
-        r"ihre (?:anfrage|nachricht|e-?mail)\b.{0,60}\b(?:eingegangen|erhalten|erfasst)",
-        r"votre (?:demande|message|ticket)\b.{0,60}\b(?:reçue?|enregistrée?)\b",
-        r"hemos recibido (?:su|tu) |su (?:solicitud|mensaje|correo) (?:ha sido|fue) (?:recibid|registrad)",
-        r"recebemos (?:a |o )?(?:sua?|seu) |(?:sua solicitação|seu chamado) foi (?:recebid|registrad|abert)",
-        r"abbiamo ricevuto (?:la|il) (?:su[ao]|tu[ao]) |la (?:sua|tua) richiesta è stata (?:ricevuta|registrata)",
+        r"thank(?:s| you) for (?:contacting|reaching out|getting in touch)",
+        rf"your {_ASKED}\b.{{0,60}}\b(?:has been|was) (?:received|created|opened|logged|registered|submitted)",
+        rf"(?:this is to confirm that )?we(?:['’]ve| have)? (?:received|got) your {_ASKED}"
+        rf"|(?:ticket|case) \S{{0,20}} ?(?:has been|was) (?:created|opened|logged) for"
+        rf"|a new (?:ticket|case) (?:has been|was) (?:created|opened) for you",
+        r"(?:wir haben )?ihre (?:anfrage|nachricht|e-?mail)\b.{0,60}\b(?:eingegangen|erhalten|erfasst|registriert)"
+        r"|(?:ein |das |ihr )?(?:ticket|vorgang)\b.{0,20}\b(?:wurde|ist) für sie (?:angelegt|erstellt|eröffnet)",
+        r"votre (?:demande|message|ticket)\b.{0,60}\b(?:reçue?|enregistrée?)\b"
+        r"|nous (?:accusons réception de|avons bien reçu) votre (?:demande|message|e-?mail|courriel|ticket)",
+        r"hemos recibido (?:su|tu) |su (?:solicitud|mensaje|correo|caso|ticket)\b.{0,30}\b(?:ha sido|fue) (?:recibid"
+        r"|registrad|cread|abiert)|gracias por (?:contactar|ponerse en contacto)",
+        r"recebemos (?:a |o )?(?:sua?|seu) |(?:[ao] )?(?:sua solicitação|seu (?:chamado|ticket))\b.{0,20} foi (?:abert"
+        r"|criad|recebid|registrad)|obrigad[oa] por (?:entrar em contato|contactar|nos contatar)",
+        r"abbiamo ricevuto (?:la|il) (?:su[ao]|tu[ao]) |la (?:sua|tua) richiesta\b.{0,20} è stata (?:ricevuta"
+        r"|registrata|presa in carico)|grazie per aver(?:ci|mi) contattato",
         r"(?:wij|we) hebben (?:uw|je) (?:verzoek|bericht|vraag|e-?mail)\b.{0,20}ontvangen|(?:uw|je) (?:verzoek"
         r"|melding) is (?:ontvangen|geregistreerd)",
-        r"otrzymaliśmy (?:twoje|państwa) |(?:twoje|państwa) zgłoszenie (?:zostało )?(?:przyjęte|zarejestrowane)",
-        r"váš požadavek byl (?:přijat|zaregistrován)|přijali jsme váš|talebiniz (?:alınmış|alındı|kaydedil|oluşturul)",
+        r"otrzymaliśmy (?:twoje|państwa) |(?:(?:twoje|państwa) )?zgłoszenie\b.{0,20} (?:zostało )?(?:przyjęte"
+        r"|zarejestrowane)",
+        r"váš požadavek byl (?:přijat|zaregistrován)|přijali jsme váš"
+        r"|vaš[ae] (?:požiadavka|správa) bola (?:prijatá|zaregistrovaná)|prijali sme vaš"
+        r"|talebiniz (?:alınmış|alındı|kaydedil|oluşturul)",
         r"(?:ваш\w* )(?:заявка|обращение|запрос|письмо) .{0,20}(?:зарегистрирован|принят|получен)",
         r"vi har (?:tagit emot|mottagit|modtaget|mottatt) (?:ditt|din|dit|deres)|olemme vastaanottaneet|(?:viestisi"
         r"|pyyntösi) on vastaanotettu",
-        "お問い合わせを(?:受け付け|承り)|(?:我们|我們)?(?:已收到|收到了)您的(?:请求|邮件|咨询|來信)|문의가 접수",
+        r"(?:ваш\w* )?(?:запит|звернення|заявк\w) .{0,20}(?:зареєстрован|прийнят|отриман)",
+        r"(?:köszönjük )?(?:a )?(?:bejelentés|megkeresés|level)\w*.{0,30}(?:rögzített|megkaptuk|iktattuk)",
+        r"(?:solicitarea|mesajul) (?:dumneavoastră|dvs\.?|ta) a fost (?:înregistrat|primit|recepționat)",
+        r"το (?:αίτημά|μήνυμά) σας (?:καταχωρήθηκε|ελήφθη|παραλήφθηκε)|λάβαμε το (?:αίτημά|μήνυμά) σας",
+        r"yêu cầu của (?:bạn|quý khách) đã được (?:tiếp nhận|ghi nhận|tạo)",
+        r"(?:permintaan|pesan|laporan) anda telah (?:kami )?(?:terima|diterima|tercatat)",
+        "お問い合わせ.{0,20}(?:受け付け|承り)|受付番号.{0,20}(?:受け付け|承り)|문의가 접수",
+        "(?:我们|我們)?(?:已收到|收到了)您的(?:请求|邮件|咨询|來信)|您的(?:请求|问题|工单|邮件).{0,6}已(?:提交|受理|收到|创建)",
     ),
     re.IGNORECASE,
 )
@@ -94,9 +119,12 @@ TICKET = wording(
     r"(?:id|no\.?|number|nummer|nr\.?|numéro|n°|número|numero|#|:|\d)|\[[^\]]*#\s?\w+[^\]]*\]|above this line",
     r"num[eé]ro (?:de |di |do )?(?:ticket|caso|dossier|chamado|demande|pratica)|número (?:de |do )?(?:ticket|caso"
     r"|chamado)",
-    r"(?:numer|nr) (?:zgłoszenia|sprawy)|číslo (?:požadavku|tiketu)|talep (?:no|numar)|(?:номер\w*|№) ?\S{0,12}\d",
+    r"(?:numer|nr) (?:zgłoszenia|sprawy)|zgłoszenie nr|číslo (?:požadavku|požiadavky|tiketu)|pod číslem \d"
+    r"|talep (?:no|numar)|(?:номер\w*|№) ?\S{0,12}\d|номер (?:обращения|заявки|запроса|запиту|звернення)",
+    r"#\d{3}|\bnummer \d{3}|(?:chamado|richiesta) (?:n[.°º]? ?)?\d",
+    r"\d számon|ügyszám|num[aă]rul \d|αριθμό \d|mã yêu cầu|nomor (?:tiket|permintaan)",
     r"(?:ärende|sags|saks|tiketti)(?:nummer|numero)?\s*[:#]?\s*\d|pyyntö(?:numero)?\s*[:#]?\s*\d",
-    "(?:受付|問い合わせ|お問合せ)番号|工单编号|案件編號|접수 ?번호",
+    "(?:受付|問い合わせ|お問合せ)番号|工单(?:编)?号|案件編號|접수 ?번호",
 )
 WILL_ANSWER = wording(
     r"will (?:be )?(?:respond|repl|answer|get back|contact|reviewed|in touch).{0,60}(?:shortly|soon|within"
@@ -150,12 +178,16 @@ ABOUT = ((RECEIPT_SUBJECT, RECEIPT), (ANSWER_SUBJECT, INVITATION), (RECALL_SUBJE
 
 HELD = wording(
     r"(?:your|the) (?:e-?mail|message)\b.{0,120}(?:being held|waitlisted|quarantined|awaiting (?:your )?confirmation"
-    r"|awaiting (?:your )?verification|not (?:yet )?been delivered|was received)",
-    r"protected by \w+|sender (?:verification|confirmation)",
+    r"|awaiting (?:your )?verification|not (?:yet )?been delivered|was received|in quarantine)",
+    r"protected by \w+|sender (?:verification|confirmation)|only accept (?:e-?)?mail from people",
+    r"(?:ihre|deine) (?:nachricht|e-?mail)\b.{0,80}(?:zurückgehalten|quarantäne|noch nicht zugestellt)",
+    r"protégée? contre (?:le|les) (?:spam|pourriel)s?|votre (?:message|e-?mail|courriel)\b.{0,80}(?:retenu|en attente)",
+    r"(?:su|tu) (?:mensaje|correo)\b.{0,80}(?:retenid|cuarentena|en espera)",
 )
 PROVE = wording(
-    r"(?:have|get|deliver|release|verify|confirm)\b.{0,80}(?:click|follow|reply)",
+    r"(?:have|get|deliver|release|verify|confirm)\b.{0,80}(?:click|follow|reply|visit)",
     r"(?:click|follow|visit|reply|confirm|verify).{0,200}(?:(?:allowed|approved|safe|guest|white) ?list|deliver"
-    r"|release (?:your|the)|that you are (?:a )?(?:human|real)|your (?:e-?mail )?address)",
+    r"|release (?:your|the)|that you are (?:a )?(?:human|real)|your (?:e-?mail )?address|add you to (?:the|my) list)",
+    r"bestätigen.{0,120}(?:mensch|link|absender|adresse)|cliquez.{0,40}http|confirm(?:e|ez) .{0,80}(?:http|votre|su )",
 )
 """Both: a program keeps the mail until its sender proves to be a person."""

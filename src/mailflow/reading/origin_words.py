@@ -2,6 +2,8 @@
 
 Rule: they count only where the header does not say `Auto-Submitted: no`.
 Rule: what a person forwards is not that person's own words. A question that is no mere `Urgent?` is a person's.
+Rule: a text as long as our answers that says that it is an automatic answer counts as a list's: it is never answered,
+but not thrown away. Why: it may be an answer of ours below a person's words, by a mail program that marks no quotes.
 Rule: an away note without a header is short, says it first, asks for nothing, and says beside it what only such notes
 say, or else nothing at all. Why so much: people who go on leave write mails as well, and theirs must not be lost.
 """
@@ -16,6 +18,8 @@ _LONGEST_SUBJECT = 998
 """RFC 5322, 2.1.1."""
 _FEW_WORDS = 700
 """Characters of a text that is short enough to be nothing but an automatic answer."""
+_SHORTEST_ANSWER = 250
+"""Characters that an answer of ours has at least."""
 _FIRST_SENTENCES = 4
 _END = 700
 """Characters of a text that are read from its beginning and from its end."""
@@ -82,7 +86,9 @@ def _text_signs(message: InboundMessage, text: str, sentences: list[str]) -> Ite
     machine = next(filter(notice_words.MACHINE.match, ends), "")
     unanswered = "" if machine else next(filter(notice_words.NO_ANSWER.match, ends), "")
     if machine or (unanswered and not _asks(sentences)):
-        yield OriginKind.AUTO_GENERATED, f"the text says: {machine or unanswered}"
+        is_answer = len(text) > _SHORTEST_ANSWER and notice_words.MACHINE_ANSWER.search(machine) is not None
+        kind = OriginKind.LIST if is_answer else OriginKind.AUTO_GENERATED
+        yield kind, f"the text says: {machine or unanswered}"
     if not text or len(text) > _FEW_WORDS:
         return
     flat = " ".join(sentences)

@@ -26,8 +26,10 @@ from mailflow.core.ports import Classifier, Clock, Letter, Renderer
 from mailflow.core.reply import ReplyHeaders, compose
 from mailflow.core.storage import ClaimedMail, Read, Store, Understood, Unit
 from mailflow.core.storage import Outcome as StoredOutcome
+from mailflow.core.telemetry import NO_METER, Event, Meter, Stage
 from mailflow.reading import thread
 from mailflow.reading.understand import classifier_input
+from mailflow.services.measuring import timed
 
 BATCH = 50
 Failures = list[tuple[ClaimedMail, Exception]]
@@ -79,6 +81,7 @@ class Processing:
         clock: Clock,
         jitter: Callable[[], float],
         undo: timedelta = timedelta(0),
+        meter: Meter = NO_METER,
     ) -> None:
         """`read` may raise PoisonMail for a mail that cannot be read in time; it is total otherwise.
 
@@ -88,6 +91,9 @@ class Processing:
         self._store, self._read, self._classifier, self._renderer = store, read, classifier, renderer
         self._playbook, self._desk, self._clock, self._jitter = playbook, desk, clock, jitter
         self._partners, self._partners_version = NO_PARTNERS, ""
+        self._meter = meter
+        self._decided: list[tuple[str, str]] = []
+        """(action, first reason) of the turn that is going on."""
         self._has_claimed = False
 
     def turn(self, limit: int = BATCH) -> Report:
@@ -107,9 +113,11 @@ class Processing:
             return Report()
         failures: Failures = []
         understood = self._with_thread_language(self._understand(claimed, failures))
-        classified = self._classify(claimed, understood, failures)
+        with timed(self._meter, Stage.CLASSIFY):
+            classified = self._classify(claimed, understood, failures)
         copies = 0
-        with self._store.unit() as unit:
+        self._decided.clear()
+        with timed(self._meter, Stage.COMMIT), self._store.unit() as unit:
             unit.serialize()
             for mail in claimed:
                 if mail.inbound_id not in classified:
@@ -122,6 +130,8 @@ class Processing:
             for mail, failure in failures:
                 self._fail(unit, mail, failure)
         self._has_claimed = False
+        for action, reason in self._decided:
+            self._meter.count(Event.MAILS_DECIDED, action=action, reason=reason)
         is_full = len(claimed) == limit or claimed[0].attempts > 1
         return Report(len(claimed) - len(failures) - copies, copies, len(failures), is_full)
 
@@ -129,7 +139,8 @@ class Processing:
         understood: dict[int, Understood] = {}
         for mail in claimed:
             try:
-                understood[mail.inbound_id] = self._read_one(mail)
+                with timed(self._meter, Stage.READ):
+                    understood[mail.inbound_id] = self._read_one(mail)
             except Exception as error:  # noqa: BLE001 - the edge of one mail: recorded by the caller, the others go on
                 failures.append((mail, error))
         return understood
@@ -186,6 +197,7 @@ class Processing:
         facts = read.facts | ({"is_follow_up"} if history.answers_in_thread else set())
         case = Case(message, read.origin, read.sender, classification, facts, history, now, self._desk.addresses)
         decision = decide(case, self._playbook)
+        self._decided.append((decision.action.value, decision.reasons[0].code if decision.reasons else ""))
         joined = placement.joined
         thread_id = joined.thread_id if joined else unit.open_thread(message.subject, clues, now)
         answer = self._answer(decision, message, recipient, thread_id, key) if decision.answers else None
@@ -206,7 +218,7 @@ class Processing:
         )
         unit.prove_sent(*_proof_of_sending(read), now)
         if read.origin.kind is OriginKind.BOUNCE:
-            unit.record_bounce(read.origin, now)
+            self._meter.count(Event.BOUNCES, unit.record_bounce(read.origin, now))
         return False
 
     def _clues(self, read: Understood) -> Clues:
@@ -250,6 +262,7 @@ class Processing:
     def _fail(self, unit: Unit, mail: ClaimedMail, error: Exception) -> None:
         now = self._clock.now()
         retry = next_attempt(error, mail.attempts, now, self._jitter())
+        self._meter.count(Event.MAILS_FAILED, outcome="quarantined" if retry.due_at is None else "later")
         if retry.due_at is None:
             unit.quarantine(mail.inbound_id, retry.reason, now)
         else:

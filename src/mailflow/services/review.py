@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailflow.core.canned import Canned
-from mailflow.core.message import InboundMessage
+from mailflow.core.message import Address, InboundMessage
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
 from mailflow.core.policy import reply_address
 from mailflow.core.ports import Clock, Closing, Letter, RenderedAnswer, Renderer
-from mailflow.core.reply import ReplyHeaders, compose
+from mailflow.core.reply import ReplyHeaders, compose, is_sendable
 from mailflow.core.review import MailView, ThreadChanged, ThreadView
 from mailflow.core.review_store import ReviewStore
 from mailflow.core.storage import Read
@@ -75,9 +75,7 @@ class ReviewDesk:
         """The draft of a person, else of mailflow, else an empty one. Raises NothingToAnswer."""
         mail = answered_mail(view)
         message = self._message(mail)
-        recipient = reply_address(message)
-        if recipient is None:
-            raise NothingToAnswer("the sender of this mail has no address that can be answered")
+        recipient = _recipient(message)
         kept = view.draft
         markdown = kept.markdown if kept else self._prepared_markdown(mail, message)
         return Prepared(
@@ -118,9 +116,7 @@ class ReviewDesk:
         if view.row.version != version:
             raise ThreadChanged(f"thread {view.row.id} has changed since you looked at it: look again, then decide")
         message = self._message(answered_mail(view))
-        recipient = reply_address(message)
-        if recipient is None:
-            raise NothingToAnswer("the sender of this mail has no address that can be answered")
+        recipient = _recipient(message)
         now, thread_id = self._clock.now(), view.row.id
         token = thread.reply_token(self._desk.reply_key, thread_id)
         once = hashlib.sha256(f"{thread_id} {version}".encode()).hexdigest()[:16]
@@ -163,6 +159,13 @@ class ReviewDesk:
         name = message.from_.display_name if message.from_ else ""
         letter = Letter(parts, name, message.subject, message.language, Closing.PERSON)
         return self._renderer.render(letter).markdown
+
+
+def _recipient(message: InboundMessage) -> Address:
+    address = reply_address(message)
+    if address is None or not is_sendable(address.addr_spec):
+        raise NothingToAnswer("the sender of this mail has no address that can be answered")
+    return address
 
 
 def answered_mail(view: ThreadView) -> MailView:

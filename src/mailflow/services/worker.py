@@ -16,16 +16,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import structlog
 
 from mailflow.core.fleet import ALL_ROLES, HEARTBEAT, Buried, Role
+from mailflow.core.health import Health
 from mailflow.core.ports import Clock, Source
 from mailflow.core.storage import Store
+from mailflow.core.telemetry import NO_METER, Event, Meter, Stage
 from mailflow.errors import LoginRefused, MailflowError
 from mailflow.services.fleet import Membership
 from mailflow.services.ingest import acknowledge, ingest
+from mailflow.services.measuring import timed
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import BATCH, Processing
 from mailflow.services.reconcile import reconcile, resolve_uncertain
@@ -65,8 +69,31 @@ class Loop:
     let_go: Callable[[], None] = lambda: None
     """After a failure, and at the end."""
     longest_pause: timedelta = _LONGEST_DELAY
+    kind: str = ""
+    """By which health and numbers know it: fetch, process, send, tend. Its name holds the account's address."""
     failures: int = 0
     """In a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vitals:
+    """What a worker tells of itself while it works."""
+
+    meter: Meter = NO_METER
+    health: Health = field(default_factory=Health)
+    """Whether its loops turn."""
+    contacts: Health = field(default_factory=Health)
+    """Whether it reaches its mailboxes."""
+
+
+ALLOWED: Mapping[str, timedelta] = {
+    "tend": timedelta(minutes=7),
+    "process": timedelta(minutes=30),
+    "send": timedelta(minutes=20),
+}
+"""How long a loop may be silent. Each is longer than its longest turn and the longest pause after a failure."""
+_FETCH_ALLOWED, _CONTACT_ALLOWED = timedelta(minutes=10), timedelta(minutes=2)
+"""Beyond `poll`."""
 
 
 class JobRunner(Protocol):
@@ -95,8 +122,10 @@ class Worker:
         roles: frozenset[Role] = ALL_ROLES,
         runner: JobRunner | None = None,
         chores: Sequence[Chore] = (),
+        vitals: Vitals | None = None,
     ) -> None:
         """`chores` are called by one worker of the store about every minute."""
+        self._vitals = vitals or Vitals()
         self._sources, self._store, self._processing, self._outbox = sources, store, processing, outbox
         self._membership, self._clock, self._jitter, self._poll = membership, clock, jitter, poll
         self._roles, self._runner, self._chores = roles, runner, chores
@@ -106,16 +135,16 @@ class Worker:
 
     def _make_loops(self) -> list[Loop]:
         # never silent for longer than that, or the others would bury this worker once the database is there again
-        loops = [Loop("tend", self._tend, longest_pause=HEARTBEAT)]
+        loops = [Loop("tend", self._tend, longest_pause=HEARTBEAT, kind="tend")]
         if Role.FETCH in self._roles:
             loops += [
-                Loop(f"fetch {one.account} {one.mailbox}", lambda one=one: self._fetch(one), one.close)  # type: ignore[misc]  # mypy and lambda defaults
+                Loop(f"fetch {one.account} {one.mailbox}", partial(self._fetch, one), one.close, kind="fetch")
                 for one in self._sources
             ]
         if self._runner is None and Role.PROCESS in self._roles:
-            loops.append(Loop("process", self._process))
+            loops.append(Loop("process", self._process, kind="process"))
         if self._runner is None and Role.SEND in self._roles:
-            loops.append(Loop("send", self._send))
+            loops.append(Loop("send", self._send, kind="send"))
         return loops
 
     def run(self) -> None:
@@ -182,15 +211,22 @@ class Worker:
             self._membership.leave()
 
     def _until_stopped(self, loop: Loop) -> None:
+        health, kind = self._vitals.health, loop.kind
+        if kind:
+            health.expect(kind, ALLOWED.get(kind, self._poll + _FETCH_ALLOWED), self._clock.now())
         while not self.signals.stop.is_set():
             try:
                 loop.turn()
                 loop.failures = 0
             except MailflowError as error:
                 loop.failures += 1
+                health.turned(kind, self._clock.now())
+                self._vitals.meter.count(Event.CONNECTIONS_LOST, loop=kind, error=type(error).__name__)
                 self._pause(loop, error)
             except Exception as error:  # noqa: BLE001 - the edge of a loop: a desk with half of its loops must not go on
                 self._break(loop.name, error)
+            health.turned(kind, self._clock.now())
+        health.ended(kind)
 
     def _break(self, name: str, error: Exception) -> None:
         log.error("loop broken", loop=name, error=f"{type(error).__name__}: {error}")
@@ -211,18 +247,26 @@ class Worker:
         mailbox = f"{source.account}/{source.mailbox}"
         with self._store.unit() as unit:
             is_ours = unit.take_lease(f"mailbox {mailbox}")
+        contacts, meter = self._vitals.contacts, self._vitals.meter
         if not is_ours:
             source.close()
+            contacts.ended(mailbox)
             self.signals.stop.wait(HEARTBEAT.total_seconds())
             return
-        self._store_new(source)
-        acknowledge(source, self._store, self._clock)
+        contacts.expect(mailbox, self._poll + _CONTACT_ALLOWED, self._clock.now())
+        with timed(meter, Stage.FETCH):
+            self._store_new(source)
+        with timed(meter, Stage.ACKNOWLEDGE):
+            acknowledge(source, self._store, self._clock)
+        contacts.turned(mailbox, self._clock.now())
         self._compare(source, mailbox)
         if not self.signals.stop.is_set():
             source.wait(self._poll)
 
     def _store_new(self, source: Source) -> None:
         recorded = ingest(source, self._store, self._clock)
+        self._vitals.meter.count(Event.MAILS_RECEIVED, recorded.new)
+        self._vitals.meter.count(Event.MAILS_COPIES, recorded.copies)
         if recorded.new or recorded.copies:
             log.info("stored", mails=recorded.new, copies=recorded.copies)
             self.signals.stored.set()
@@ -238,6 +282,7 @@ class Worker:
             )
         if resolves and (proved := resolve_uncertain(source, self._store, self._clock)):
             log.info("uncertain answers found sent", answers=proved)
+            self._vitals.meter.count(Event.ANSWERS_RESOLVED, proved)
 
     def _call_fetchers(self) -> None:
         for source in self._sources:
@@ -253,6 +298,7 @@ class Worker:
         while not self.signals.stop.is_set():
             self._tell(self._membership.keep_up())
             report = self._processing.turn(BATCH)
+            self._vitals.health.turned("process", self._clock.now())
             if report.mails:
                 log.info("decided", mails=report.decided, copies=report.copies, failed=report.failed)
                 self.signals.queued.set()
@@ -269,9 +315,12 @@ class Worker:
     def _deliver_all(self) -> None:
         while not self.signals.stop.is_set():
             self._tell(self._membership.keep_up())
-            state = self._outbox.deliver_one()
+            with timed(self._vitals.meter, Stage.SUBMIT):
+                state = self._outbox.deliver_one()
             if state is None:
                 return
+            self._vitals.health.turned("send", self._clock.now())
+            self._vitals.meter.count(Event.ANSWERS, state=state.value)
             log.info("answer", state=state.value)
 
     def _wait_out_undo(self) -> None:
@@ -297,6 +346,7 @@ class Worker:
         self.signals.stop.wait(HEARTBEAT.total_seconds())
 
     def _tell(self, buried: Buried) -> None:
+        self._vitals.meter.count(Event.WORKERS_BURIED, buried.workers)
         if buried.mails or buried.answers:
             log.warning(
                 "taken over from a stopped worker",

@@ -1,279 +1,445 @@
-"""What people do with a thread: one table, for the pages and the REST interface alike.
+"""What people do with threads: one small function each, for the pages and for the REST interface alike.
 
-Rule: an action names the version of the thread that was looked at; if it changed since, ThreadChanged stops it.
-Rule: every action leaves an audit event with who and why (adapters/sql/desk.py writes both in one transaction).
+Rule: each is one transaction, names who did it, and stops with ThreadChanged where the thread is not the one that was
+looked at. Rule: text from outside is cleaned here (`line`, `passage`), before the store sees it: no NUL, no lone
+surrogate, no more than fits.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from mailflow.core.accounts import Signed
-from mailflow.core.review import Correction, Permission, SavedDraft, ThreadChanged, ThreadView
+from mailflow.core.review import Account, Correction, SavedDraft, ThreadChanged, ThreadView
+from mailflow.core.review_store import ReviewUnit
 from mailflow.errors import MailflowError
-from mailflow.services.review import NothingToAnswer, answered_mail
+from mailflow.services.review import answered_mail
 from mailflow.web.desk import WebDesk
 
-LONGEST = 100_000
-SNOOZES: dict[str, timedelta] = {
-    "1h": timedelta(hours=1),
-    "4h": timedelta(hours=4),
-    "1d": timedelta(days=1),
-    "3d": timedelta(days=3),
-    "7d": timedelta(days=7),
-}
+MOST_TEXT = 100_000
+MOST_LINE = 300
+SPAM = "spam"
+ACTIONS = ("reply", "review", "none")
+ROLES = ("partner", "internal", "customer", "prospect", "unknown")
 
 
 class NoSuchThread(MailflowError):
     temporary = False
 
 
-class WrongRequest(MailflowError):
-    """Something is missing or makes no sense; the sentence says what to give."""
+class Unclear(MailflowError):
+    """It cannot be done as it was asked for; the sentence says what to change."""
 
     temporary = False
 
 
-class Asked(BaseModel):
-    """What an action is given; most need little of it."""
+class DraftOfAnother(MailflowError):
+    """Somebody else has kept a draft since the page was shown; nothing was overwritten."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    temporary = False
 
-    version: int | None = Field(default=None, description="of the thread, as it was looked at")
-    markdown: str = Field(default="", max_length=LONGEST)
-    canned: str = Field(default="", max_length=200)
-    why: str = Field(default="", max_length=2_000)
-    note: str = Field(default="", max_length=LONGEST)
-    assignee: str = Field(default="", max_length=64)
-    snooze: str = Field(default="", max_length=40, description="1h, 4h, 1d, 3d, 7d, or an instant (ISO 8601)")
-    message_id: int | None = Field(default=None, description="the mail's row")
-    into: int | None = Field(default=None, description="another thread")
-    intents: tuple[str, ...] = Field(default=(), max_length=10)
-    action: str = Field(default="", max_length=20)
-    role: str = Field(default="", max_length=20)
+    def __init__(self, draft: SavedDraft) -> None:
+        super().__init__(f"{draft.author} kept a draft of this thread meanwhile: read it, then keep yours or that one")
+        self.draft = draft
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of it, for the banner."""
-
-    says: str
+class Done:
     thread_id: int
+    sentence: str
     entry_id: int | None = None
-    """The answer in the outbox that may still be cancelled."""
-    is_dealt_with: bool = False
-    """Whether the next thread should be shown."""
-
-
-Run = Callable[[WebDesk, Signed, ThreadView, Asked], Outcome]
+    """The answer that is on its way and may be cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
-    title: str
-    key: str
-    """On the keyboard; '' for none."""
-    run: Run
-    permission: Permission = Permission.WORK
+class Seen:
+    """The state of a thread that somebody decided on: its version, and when it was shown to him."""
+
+    version: int
+    at: datetime | None = None
 
 
-def thread(desk: WebDesk, thread_id: int) -> ThreadView:
+# ---------------------------------------------------------------------- text from outside
+
+
+def line(text: str, most: int = MOST_LINE) -> str:
+    """On one line, printable."""
+    return " ".join("".join(char if char.isprintable() else " " for char in text).split())[:most]
+
+
+def passage(text: str) -> str:
+    """Any text, its line ends as \\n. Raises Unclear for more than MOST_TEXT characters."""
+    plain = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    plain = plain.encode("utf-8", "replace").decode("utf-8")
+    if len(plain) > MOST_TEXT:
+        raise Unclear(f"the text has more than {MOST_TEXT} characters: shorten it")
+    return plain
+
+
+# ---------------------------------------------------------------------- looking
+
+
+def view_of(desk: WebDesk, thread_id: int) -> ThreadView:
     """Raises NoSuchThread."""
     with desk.store.view() as unit:
-        view = unit.thread_view(thread_id, desk.clock.now())
-    if view is None:
+        found = unit.thread_view(thread_id, desk.clock.now())
+    if found is None:
         raise NoSuchThread(f"there is no thread {thread_id}")
-    return view
+    return found
 
 
-def act(desk: WebDesk, signed: Signed, thread_id: int, name: str, asked: Asked) -> Outcome:
-    """Raises NoSuchThread, ThreadChanged, WrongRequest, NothingToAnswer, AssetError."""
-    if name not in ACTIONS:
-        raise WrongRequest(f"there is no action {name}; there are: {', '.join(ACTIONS)}")
-    return ACTIONS[name].run(desk, signed, thread(desk, thread_id), asked)
+def settled(view: ThreadView, seen: Seen, account: Account) -> int:
+    """The version to act on: the one that was seen, or today's where only the same person changed it since.
+
+    Why: who corrects a mail and then sends his answer has seen everything. His own answer is no such change: it would
+    go out twice.
+    """
+    if view.row.version == seen.version or seen.at is None:
+        return seen.version
+    since = [one for one in view.trail if one.at > seen.at]
+    is_own = bool(since) and all(one.actor == account.name and one.kind != "queued" for one in since)
+    return view.row.version if is_own else seen.version
 
 
-def _version(view: ThreadView, asked: Asked) -> int:
-    """The one that was looked at. Raises WrongRequest without one, ThreadChanged for an old one."""
-    if asked.version is None:
-        raise WrongRequest("give the version of the thread that you looked at")
-    if asked.version != view.row.version:
-        raise ThreadChanged(f"thread {view.row.id} has changed since you looked at it: look again, then decide")
-    return asked.version
+def is_sent_already(view: ThreadView, seen: Seen, account: Account) -> bool:
+    """Whether this very answer is on its way: the button was pressed twice."""
+    last = view.trail[-1] if view.trail else None
+    return (
+        last is not None
+        and view.row.version == seen.version + 1
+        and (last.kind, last.actor) == ("queued", account.name)
+        and bool(view.mails)
+        and view.mails[-1].author == account.name
+    )
 
 
 # ---------------------------------------------------------------------- answers
 
 
-def _approve(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    entry_id = desk.review.approve(view, _version(view, asked), signed.account.name)
-    return Outcome("The answer is on its way", view.row.id, entry_id, is_dealt_with=True)
+def approve(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
+    """Send what is prepared. Raises NoSuchThread, NothingToAnswer, ThreadChanged."""
+    view = view_of(desk, thread_id)
+    return _sent(desk, view, seen, account, lambda version: desk.review.approve(view, version, account.name))
 
 
-def _send(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    entry_id = desk.review.send(view, _version(view, asked), asked.markdown, signed.account.name)
-    return Outcome("The answer is on its way", view.row.id, entry_id, is_dealt_with=True)
+def send(desk: WebDesk, account: Account, thread_id: int, seen: Seen, markdown: str) -> Done:
+    """Send what was written. Raises NoSuchThread, NothingToAnswer, ThreadChanged, AssetError."""
+    view, written = view_of(desk, thread_id), passage(markdown)
+    return _sent(desk, view, seen, account, lambda version: desk.review.send(view, version, written, account.name))
 
 
-def _keep(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    draft = SavedDraft(signed.account.name, desk.clock.now(), asked.markdown, asked.canned)
-    with desk.store.unit() as unit:
-        unit.save_draft(view.row.id, draft)
-    return Outcome("The draft is kept", view.row.id)
-
-
-def _discard(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    with desk.store.unit() as unit:
-        unit.drop_draft(view.row.id)
-    return Outcome("The draft is gone; what mailflow prepared is back", view.row.id)
-
-
-# ---------------------------------------------------------------------- states
-
-
-def _to(status: str, says: str, *, deals: bool = True) -> Run:
-    def run(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-        with desk.store.unit() as unit:
-            version = _version(view, asked)
-            unit.set_status(view.row.id, version, status, signed.account.name, desk.clock.now(), asked.why)
-        return Outcome(says, view.row.id, is_dealt_with=deals)
-
-    return run
-
-
-def _spam(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    now, who, mail = desk.clock.now(), signed.account.name, answered_mail(view)
-    with desk.store.unit() as unit:
-        unit.set_status(view.row.id, _version(view, asked), "ignored", who, now, asked.why or "spam")
-        if mail.action:
-            unit.correct(Correction(mail.id, ("spam",), "none", mail.sender[0], asked.why or "spam"), who, now)
-    return Outcome("Marked as spam", view.row.id, is_dealt_with=True)
-
-
-def _assign(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    with desk.store.unit() as unit:
-        unit.assign(view.row.id, _version(view, asked), asked.assignee, signed.account.name, desk.clock.now())
-    return Outcome(f"Assigned to {asked.assignee or 'nobody'}", view.row.id)
-
-
-def _snooze(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    until = snoozed_until(asked.snooze, desk.clock.now())
-    with desk.store.unit() as unit:
-        unit.snooze(view.row.id, _version(view, asked), until, signed.account.name, desk.clock.now())
-    return Outcome(f"Back on {until:%Y-%m-%d %H:%M} UTC", view.row.id, is_dealt_with=True)
-
-
-def snoozed_until(said: str, now: datetime) -> datetime:
-    """Raises WrongRequest."""
-    if said in SNOOZES:
-        return now + SNOOZES[said]
+def _sent(desk: WebDesk, view: ThreadView, seen: Seen, account: Account, send_: Callable[[int], int]) -> Done:
     try:
-        until = datetime.fromisoformat(said)
+        entry_id = send_(settled(view, seen, account))
+    except ThreadChanged:
+        if not is_sent_already(view_of(desk, view.row.id), seen, account):
+            raise
+        return Done(view.row.id, "the answer is on its way already")
+    return Done(view.row.id, "the answer is on its way", entry_id)
+
+
+def keep(
+    desk: WebDesk, account: Account, thread_id: int, markdown: str, known_at: datetime | None, canned: str = ""
+) -> SavedDraft:
+    """Keep what somebody has begun to write. Raises NoSuchThread, DraftOfAnother.
+
+    `known_at`: when the draft was kept that he began with; None where there was none.
+    """
+    draft = SavedDraft(account.name, desk.clock.now(), passage(markdown), line(canned))
+    with desk.store.unit() as unit:
+        if unit.thread_view(thread_id, draft.at) is None:
+            raise NoSuchThread(f"there is no thread {thread_id}")
+        other = unit.draft(thread_id)
+        if other is not None and other.author != account.name and (known_at is None or other.at > known_at):
+            raise DraftOfAnother(other)
+        unit.save_draft(thread_id, draft)
+    return draft
+
+
+def discard(desk: WebDesk, thread_id: int) -> Done:
+    """Forget what was begun; what mailflow prepared is there again."""
+    with desk.store.unit() as unit:
+        unit.drop_draft(thread_id)
+    return Done(thread_id, "the draft is gone; what was prepared is shown again")
+
+
+def fill_in(desk: WebDesk, account: Account, thread_id: int, name: str, fields: Mapping[str, str]) -> SavedDraft:
+    """A canned reply becomes the draft. Raises NoSuchThread, AssetError that names the field."""
+    view = view_of(desk, thread_id)
+    clean = {key: line(value, MOST_TEXT) for key, value in fields.items()}
+    markdown = desk.review.canned_markdown(name, clean, view)
+    return keep(desk, account, thread_id, markdown, desk.clock.now(), name)
+
+
+def cancel(desk: WebDesk, account: Account, entry_id: int) -> Done:
+    """Stop an answer before it leaves. Raises Unclear where it has left."""
+    with desk.store.unit() as unit:
+        is_done = unit.cancel_outbox(entry_id, desk.clock.now(), account.name)
+        return _of_entry(unit, entry_id, is_done, "it will not be sent; what was written is a draft again")
+
+
+def retry(desk: WebDesk, account: Account, entry_id: int) -> Done:
+    with desk.store.unit() as unit:
+        is_done = unit.retry_outbox(entry_id, desk.clock.now(), account.name)
+        return _of_entry(unit, entry_id, is_done, "it is queued again")
+
+
+def confirm(desk: WebDesk, account: Account, entry_id: int) -> Done:
+    with desk.store.unit() as unit:
+        is_done = unit.confirm_outbox(entry_id, desk.clock.now(), account.name)
+        return _of_entry(unit, entry_id, is_done, "it counts as sent")
+
+
+def _of_entry(unit: ReviewUnit, entry_id: int, is_done: bool, sentence: str) -> Done:
+    entry = unit.outbox_entry(entry_id)
+    if entry is None:
+        raise NoSuchThread(f"there is no answer {entry_id}")
+    if not is_done:
+        raise Unclear(f"answer {entry_id} is {entry.state.value} by now: that cannot be done any more")
+    return Done(entry.thread_id or 0, sentence)
+
+
+# ---------------------------------------------------------------------- decisions
+
+
+def no_answer(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str = "") -> Done:
+    """Nobody waits for an answer."""
+    sentence = line(why) or "needs no answer"
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        "no answer is needed",
+        lambda unit, version: unit.set_status(thread_id, version, "ignored", account.name, desk.clock.now(), sentence),
+    )
+
+
+def close(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str = "") -> Done:
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        "it is closed",
+        lambda unit, version: unit.set_status(thread_id, version, "closed", account.name, desk.clock.now(), line(why)),
+    )
+
+
+def reopen(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str = "") -> Done:
+    sentence = line(why) or "opened again"
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        "it waits for a person again",
+        lambda unit, version: unit.set_status(thread_id, version, "held", account.name, desk.clock.now(), sentence),
+    )
+
+
+def spam(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
+    """It is closed, and the model learns that it is spam."""
+    view, now = view_of(desk, thread_id), desk.clock.now()
+    mail = answered_mail(view)
+
+    def do(unit: ReviewUnit, version: int) -> None:
+        unit.set_status(thread_id, version, "ignored", account.name, now, "spam")
+        if mail.action:
+            unit.correct(Correction(mail.id, (SPAM,), "none", mail.sender[0], "marked as spam"), account.name, now)
+
+    return _changed(desk, account, thread_id, seen, "it counts as spam", do)
+
+
+def assign(desk: WebDesk, account: Account, thread_id: int, seen: Seen, assignee: str) -> Done:
+    """'' for nobody. Raises Unclear for a name that is no open account."""
+    name = line(assignee)
+    with desk.guard.access.store.view() as accounts:
+        if name and not any(one.name == name and one.is_active for one in accounts.accounts()):
+            raise Unclear(f"there is no account {name} that is open")
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        f"it is {name}'s" if name else "it is nobody's",
+        lambda unit, version: unit.assign(thread_id, version, name, account.name, desk.clock.now()),
+    )
+
+
+def snooze(desk: WebDesk, account: Account, thread_id: int, seen: Seen, until: str) -> Done:
+    """`until`: one of SNOOZES, or `2026-03-02T09:00` in the account's time zone. Raises Unclear."""
+    at = wake_at(until, desk.clock.now(), account.time_zone)
+    shown = at.astimezone(ZoneInfo(account.time_zone))
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        f"it comes back {shown:%Y-%m-%d %H:%M}",
+        lambda unit, version: unit.snooze(thread_id, version, at, account.name, desk.clock.now()),
+    )
+
+
+def escalate(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str) -> Done:
+    """Raises Unclear without a reason."""
+    sentence = line(why)
+    if not sentence:
+        raise Unclear("say why it is urgent: whoever takes it over reads it")
+    return _changed(
+        desk,
+        account,
+        thread_id,
+        seen,
+        "it is urgent now",
+        lambda unit, version: unit.escalate(thread_id, version, sentence, account.name, desk.clock.now()),
+    )
+
+
+def _changed(
+    desk: WebDesk,
+    account: Account,
+    thread_id: int,
+    seen: Seen,
+    sentence: str,
+    change: Callable[[ReviewUnit, int], None],
+) -> Done:
+    with desk.store.unit() as unit:
+        view = unit.thread_view(thread_id, desk.clock.now())
+        if view is None:
+            raise NoSuchThread(f"there is no thread {thread_id}")
+        change(unit, settled(view, seen, account))
+    return Done(thread_id, sentence)
+
+
+SNOOZES: dict[str, str] = {"1h": "1 hour", "4h": "4 hours", "tomorrow": "tomorrow, 9:00", "monday": "Monday, 9:00"}
+_MORNING = time(9)
+
+
+def wake_at(until: str, now: datetime, zone: str) -> datetime:
+    """Raises Unclear for what is no time, or is past."""
+    here = now.astimezone(ZoneInfo(zone))
+    if until in ("1h", "4h"):
+        return now + timedelta(hours=int(until[0]))
+    if until in ("tomorrow", "monday"):
+        days = 1 if until == "tomorrow" else 7 - here.weekday()
+        return datetime.combine(here.date() + timedelta(days=days), _MORNING, here.tzinfo)
+    try:
+        at = datetime.fromisoformat(until)
     except ValueError:
-        raise WrongRequest(f"say until when: {', '.join(SNOOZES)} or an instant as 2026-03-02T09:00") from None
-    until = until.replace(tzinfo=UTC) if until.tzinfo is None else until.astimezone(UTC)
-    if not now < until < now + timedelta(days=366):
-        raise WrongRequest("snooze until a time to come, within a year")
-    return until
+        raise Unclear(f"{line(until)!r} is no time: choose one, or write 2026-03-02T09:00") from None
+    at = at if at.tzinfo else at.replace(tzinfo=here.tzinfo)
+    if at <= now:
+        raise Unclear("that time is past: choose a later one")
+    return at
 
 
-def _escalate(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
+# ---------------------------------------------------------------------- words about a thread
+
+
+def note(desk: WebDesk, account: Account, thread_id: int, text: str) -> Done:
+    """Raises NoSuchThread; Unclear for an empty one."""
+    written = passage(text).strip()
+    if not written:
+        raise Unclear("the note is empty: write something")
     with desk.store.unit() as unit:
-        unit.escalate(view.row.id, _version(view, asked), asked.why, signed.account.name, desk.clock.now())
-    return Outcome("Escalated: it is urgent and due now", view.row.id)
+        if unit.thread_view(thread_id, desk.clock.now()) is None:
+            raise NoSuchThread(f"there is no thread {thread_id}")
+        unit.add_note(thread_id, account.name, written, desk.clock.now())
+    return Done(thread_id, "the note is kept")
 
 
-# ---------------------------------------------------------------------- what it is
-
-
-def _correct(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
+def correct(
+    desk: WebDesk, account: Account, message_id: int, intents: Sequence[str], action: str, role: str, why: str
+) -> Done:
+    """Say what a mail is; the first of `intents` is the primary. Raises NoSuchThread, Unclear."""
     known = desk.review.playbook.intents
-    if unknown := [one for one in asked.intents if one not in known]:
-        raise WrongRequest(f"there is no intent {', '.join(unknown)}; there are: {', '.join(known)}")
-    if asked.action not in ("reply", "review", "none"):
-        raise WrongRequest("say what would have been right: reply, review or none")
-    mail_id = asked.message_id or answered_mail(view).id
-    if mail_id not in {mail.id for mail in view.mails}:
-        raise WrongRequest(f"mail {mail_id} is not of this thread")
-    said = Correction(mail_id, asked.intents, asked.action, asked.role, asked.why)
+    said = tuple(dict.fromkeys(intents))
+    if wrong := [one for one in said if one not in known]:
+        raise Unclear(f"there is no intent {line(wrong[0])}")
+    if action not in ACTIONS:
+        raise Unclear("say what would have been right: reply, review or none")
+    if role not in ROLES:
+        raise Unclear(f"a role is one of {', '.join(ROLES)}")
+    now = desk.clock.now()
     with desk.store.unit() as unit:
-        unit.correct(said, signed.account.name, desk.clock.now())
-    return Outcome("Thank you: the next model learns from it", view.row.id)
+        thread_id = unit.thread_of_mail(message_id)
+        if thread_id is None:
+            raise NoSuchThread(f"there is no mail {message_id}")
+        unit.correct(Correction(message_id, said, action, role, line(why, 1_000)), account.name, now)
+    return Done(thread_id, "the correction is kept, and the next model learns from it")
 
 
-def _note(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    if not asked.note.strip():
-        raise WrongRequest("the note is empty")
+# ---------------------------------------------------------------------- mails between threads
+
+
+def split(desk: WebDesk, account: Account, message_id: int) -> Done:
+    """Raises Unclear where the mail is the first of its thread."""
     with desk.store.unit() as unit:
-        unit.add_note(view.row.id, signed.account.name, asked.note.strip(), desk.clock.now())
-    return Outcome("The note is kept; only colleagues see it", view.row.id)
-
-
-# ---------------------------------------------------------------------- which thread
-
-
-def _split(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    if asked.message_id not in {mail.id for mail in view.mails}:
-        raise WrongRequest("say which mail of this thread begins the new one")
-    with desk.store.unit() as unit:
-        new = unit.split(asked.message_id or 0, signed.account.name, desk.clock.now())
+        new = unit.split(message_id, account.name, desk.clock.now())
     if new is None:
-        raise WrongRequest("the first mail of a thread cannot be split off: it is the thread")
-    return Outcome(f"Split off as #{new}", new)
+        raise Unclear("this mail is the first of its thread: there is nothing to split it from")
+    return Done(new, "it is a thread of its own now")
 
 
-def _merge(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
+def move(desk: WebDesk, account: Account, message_id: int, to: int) -> Done:
     with desk.store.unit() as unit:
-        _version(view, asked)
-        if asked.into is None or not unit.merge_threads(view.row.id, asked.into, desk.clock.now(), signed.account.name):
-            raise WrongRequest("say into which other thread")
-    return Outcome(f"#{view.row.id} went into this thread", asked.into)
+        if not unit.move_mail(message_id, to, account.name, desk.clock.now()):
+            raise Unclear(f"the mail cannot go into thread {to}: there is no such thread, or it is there already")
+    return Done(to, "the mail is in this thread now")
 
 
-def _move(desk: WebDesk, signed: Signed, view: ThreadView, asked: Asked) -> Outcome:
-    if asked.message_id not in {mail.id for mail in view.mails} or asked.into is None:
-        raise WrongRequest("say which mail of this thread goes into which other thread")
+def merge(desk: WebDesk, account: Account, thread_id: int, into: int) -> Done:
     with desk.store.unit() as unit:
-        if not unit.move_mail(asked.message_id or 0, asked.into, signed.account.name, desk.clock.now()):
-            raise WrongRequest(f"there is no other thread {asked.into}")
-    return Outcome(f"The mail of #{view.row.id} is here now", asked.into)
+        if not unit.merge_threads(thread_id, into, desk.clock.now(), account.name):
+            raise Unclear(f"threads {thread_id} and {into} are not two threads: look up the number")
+    return Done(into, f"thread {thread_id} is part of this one now")
 
 
-ACTIONS: dict[str, Action] = {
-    "approve": Action("Approve and send", "a", _approve),
-    "send": Action("Send", "", _send),
-    "keep": Action("Keep the draft", "", _keep),
-    "discard": Action("Discard the draft", "", _discard),
-    "ignore": Action("No answer", "d", _to("ignored", "Dealt with, without an answer")),
-    "close": Action("Close", "", _to("closed", "Closed")),
-    "reopen": Action("Reopen", "o", _to("held", "Open again", deals=False)),
-    "spam": Action("Spam", "x", _spam),
-    "assign": Action("Assign", "i", _assign),
-    "snooze": Action("Snooze", "s", _snooze),
-    "escalate": Action("Escalate", "!", _escalate),
-    "correct": Action("Correct", "c", _correct),
-    "note": Action("Note", "n", _note),
-    "split": Action("Split", "", _split),
-    "merge": Action("Merge", "m", _merge),
-    "move": Action("Move the mail", "", _move),
-}
-
-BULK = ("ignore", "close", "spam", "assign", "snooze", "escalate", "reopen")
-"""What may be done with many threads at once."""
+def retry_quarantined(desk: WebDesk, account: Account, inbound_id: int) -> None:
+    with desk.store.unit() as unit:
+        if not unit.retry_quarantined(inbound_id, desk.clock.now(), account.name):
+            raise Unclear(f"mail {inbound_id} is not in quarantine any more")
 
 
-def act_on_many(desk: WebDesk, signed: Signed, thread_ids: list[int], name: str, asked: Asked) -> tuple[int, list[str]]:
-    """(how many were done, why the others were not)."""
-    if name not in BULK:
-        raise WrongRequest(f"{name} is for one thread; for many there are: {', '.join(BULK)}")
-    done, refused = 0, []
-    for thread_id in thread_ids:
+# ---------------------------------------------------------------------- many at once
+
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BulkDone:
+    done: int
+    left: tuple[tuple[int, str], ...]
+    """(thread, why it was left as it was)."""
+
+
+def bulk(
+    desk: WebDesk, account: Account, action: str, chosen: Sequence[tuple[int, int]], value: str = ""
+) -> BulkDone:
+    """`action` of BULK on each (thread, version); one that fails leaves the others done. Raises Unclear."""
+    if action not in BULK:
+        raise Unclear(f"there is no action {line(action)}")
+    if not chosen:
+        raise Unclear("no thread is chosen: tick those that are meant")
+    if len(chosen) > MOST_AT_ONCE:
+        raise Unclear(f"more than {MOST_AT_ONCE} threads at once: choose fewer")
+    left: list[tuple[int, str]] = []
+    for thread_id, version in chosen:
         try:
-            view = thread(desk, thread_id)
-            ACTIONS[name].run(desk, signed, view, asked.model_copy(update={"version": view.row.version}))
-            done += 1
-        except (NoSuchThread, ThreadChanged, WrongRequest, NothingToAnswer) as error:
-            refused.append(f"#{thread_id}: {error}")
-    return done, refused
+            BULK[action](desk, account, thread_id, Seen(version), value)
+        except MailflowError as error:
+            left.append((thread_id, str(error)))
+    return BulkDone(len(chosen) - len(left), tuple(left))
+
+
+BULK: dict[str, Callable[[WebDesk, Account, int, Seen, str], Done]] = {
+    "approve": lambda desk, account, thread_id, seen, _: approve(desk, account, thread_id, seen),
+    "no-answer": no_answer,
+    "spam": lambda desk, account, thread_id, seen, _: spam(desk, account, thread_id, seen),
+    "close": close,
+    "reopen": reopen,
+    "assign": assign,
+    "snooze": snooze,
+    "escalate": escalate,
+}

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, update
 
-from mailflow.adapters.rows import intent_views, mail_view, queue_row, stored_part
+from mailflow.adapters.rows import correction_view, intent_views, mail_view, outbox_view, queue_row, stored_part
+from mailflow.adapters.sql.directory import partner_of
 from mailflow.adapters.sql.outbox import Outbox
 from mailflow.adapters.sql.session import (
     AUDIT,
@@ -22,6 +23,7 @@ from mailflow.adapters.sql.session import (
     MESSAGE,
     NOTE,
     OUTBOX,
+    PARTNER,
     PRESENCE,
     SAVED_VIEW,
     THREAD,
@@ -32,6 +34,7 @@ from mailflow.adapters.sql.threads import Threads
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Role
 from mailflow.core.message import OutboundMessage
+from mailflow.core.partner import Partner
 from mailflow.core.ports import AnswerPart
 from mailflow.core.review import (
     Box,
@@ -49,10 +52,14 @@ from mailflow.core.review import (
     TrailLine,
 )
 from mailflow.core.review_store import StoredMail
+from mailflow.core.storage import OutboxView
 
 MOST_COUNTED = 1_000
 """A box with more threads says `1000+`. Why: counting all of a large box would read all of it."""
 _AT_ONCE = 500
+EXCERPT = 400
+"""Characters of a mail's text that the queue shows of it, blanks included."""
+_ON_THEIR_WAY = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.FAILED, OutboxState.UNCERTAIN)
 PRESENT_FOR = timedelta(seconds=45)
 _EQUAL = ("intent", "reason", "role", "trust", "language", "priority", "partner")
 """Fields of a filter that are columns of a thread."""
@@ -64,40 +71,53 @@ class DeskWork(Threads, Outbox):
     def queue(self, filter_: Filter, account: str, now: datetime, after: Place | None, limit: int) -> QueuePage:
         key, descending = _sort_key(filter_)
         query = self._filtered(select(THREAD), filter_, account, now)
-        if after is not None:
-            here = (key < after.at) if descending else (key > after.at)
-            further = THREAD.c.id < after.thread_id if descending else THREAD.c.id > after.thread_id
-            query = query.where(or_(here, and_(key == after.at, further)))
-        order = (key.desc(), THREAD.c.id.desc()) if descending else (key, THREAD.c.id)
-        rows = self._db.execute(query.order_by(*order).limit(limit + 1)).all()
+        rows = self._db.execute(_from(query, key, descending, after).limit(limit + 1)).all()
         shown = rows[:limit]
         more = len(rows) > limit
         return QueuePage(
             tuple(map(queue_row, shown)), Place(getattr(shown[-1], key.name), shown[-1].id) if more else None
         )
 
+    def beside(self, filter_: Filter, account: str, now: datetime, place: Place) -> tuple[int | None, int | None]:
+        key, descending = _sort_key(filter_)
+        query = self._filtered(select(THREAD.c.id), filter_, account, now)
+        return (
+            self._db.scalar(_from(query, key, not descending, place).limit(1)),
+            self._db.scalar(_from(query, key, descending, place).limit(1)),
+        )
+
+    def excerpts(self, thread_ids: Sequence[int]) -> dict[int, str]:
+        newest = select(func.max(MESSAGE.c.id)).where(MESSAGE.c.thread_id.in_(thread_ids), MESSAGE.c.direction == "in")
+        rows = self._db.execute(
+            select(MESSAGE.c.thread_id, func.substr(MESSAGE.c.text, 1, EXCERPT).label("text")).where(
+                MESSAGE.c.id.in_(newest.group_by(MESSAGE.c.thread_id))
+            )
+        )
+        return {row.thread_id: " ".join(row.text.split()) for row in rows}
+
     def box_counts(self, account: str, now: datetime) -> dict[Box, int]:
         """How many threads each box has, at most MOST_COUNTED."""
         return {
-            box: self._db.scalar(
-                select(func.count()).select_from(
-                    self._filtered(select(THREAD.c.id), Filter(box), account, now).limit(MOST_COUNTED).subquery()
-                )
-            )
-            or 0
+            box: self._bounded(self._filtered(select(THREAD.c.id), Filter(box), account, now))
             for box in Box
             if box not in (Box.ALL, Box.ANSWERED)
         }
 
     def values_in_queue(self) -> dict[str, list[str]]:
         """What the held threads can be filtered by: each field with the values that occur."""
-        held = says(THREAD.c.status, "held")
-        return {
-            name: sorted(
-                value for value in self._db.scalars(select(THREAD.c[name]).where(held).distinct().limit(200)) if value
-            )
-            for name in (*_EQUAL, "assignee")
-        }
+        names = (*_EQUAL, "assignee")
+        first = select(*(THREAD.c[name] for name in names)).where(says(THREAD.c.status, "held"))
+        rows = self._db.execute(first.order_by(THREAD.c.due_at).limit(MOST_COUNTED)).all()
+        return {name: sorted({getattr(row, name) for row in rows} - {""}) for name in names}
+
+    def waiting_counts(self) -> tuple[int, int]:
+        on_their_way = or_(*(says(OUTBOX.c.state, state) for state in _ON_THEIR_WAY))
+        kept = says(INBOUND.c.state, InboundState.QUARANTINED)
+        return self._bounded(select(OUTBOX.c.id).where(on_their_way)), self._bounded(select(INBOUND.c.id).where(kept))
+
+    def _bounded(self, query: Select[Any]) -> int:
+        """How many rows it has, at most MOST_COUNTED."""
+        return self._db.scalar(select(func.count()).select_from(query.limit(MOST_COUNTED).subquery())) or 0
 
     def _filtered(self, query: Select[Any], filter_: Filter, account: str, now: datetime) -> Select[Any]:
         query = query.where(*_in_box(filter_.box, account, now), THREAD.c.merged_into.is_(None))
@@ -172,9 +192,10 @@ class DeskWork(Threads, Outbox):
         return tuple(mail_view(row) for row in rows)
 
     def draft_parts(self, message_id: int) -> tuple[AnswerPart, ...]:
-        """The answer that was prepared for a held mail; () where none was."""
-        stored = self._db.scalar(select(DECISION.c.draft).where(DECISION.c.message_id == message_id))
-        return tuple(map(stored_part, stored or ()))
+        row = self._db.execute(
+            select(DECISION.c.draft, DECISION.c.answers).where(DECISION.c.message_id == message_id)
+        ).first()
+        return tuple(map(stored_part, row.draft or row.answers)) if row else ()
 
     # ------------------------------------------------------------------ what people write
 
@@ -222,14 +243,37 @@ class DeskWork(Threads, Outbox):
         self._tell(now, account, "queued", f"answer to {recipient}", thread_id, None)
         return entry_id
 
-    def outbox_of_thread(self, thread_id: int) -> list[tuple[int, OutboxState, datetime]]:
-        """(entry, state, due) of its answers that have not gone out, newest first."""
-        rows = self._db.execute(
-            select(OUTBOX.c.id, OUTBOX.c.state, OUTBOX.c.due_at)
-            .where(OUTBOX.c.thread_id == thread_id, OUTBOX.c.state.not_in([OutboxState.SENT, OutboxState.CANCELLED]))
-            .order_by(OUTBOX.c.id.desc())
-        )
-        return [(row.id, OutboxState(row.state), row.due_at) for row in rows]
+    def cancel_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
+        """What was written is a draft again, unless somebody has begun another one meanwhile."""
+        if not super().cancel_outbox(entry_id, now, actor):
+            return False
+        row = self._db.execute(
+            select(MESSAGE.c.thread_id, MESSAGE.c.author, MESSAGE.c.parsed)
+            .join(OUTBOX, OUTBOX.c.message_id == MESSAGE.c.message_id)
+            .where(OUTBOX.c.id == entry_id)
+        ).first()
+        if row is None:
+            return True
+        self._db.execute(update(THREAD).where(THREAD.c.id == row.thread_id).values(has_draft=True))
+        markdown = row.parsed.get("markdown", "")
+        if markdown and self.draft(row.thread_id) is None:
+            self.save_draft(row.thread_id, SavedDraft(row.author, now, markdown))
+        return True
+
+    def outbox_of_thread(self, thread_id: int) -> list[OutboxView]:
+        is_open = OUTBOX.c.state.not_in([OutboxState.SENT, OutboxState.CANCELLED])
+        return self._outbox_where((OUTBOX.c.thread_id == thread_id) & is_open)
+
+    def outbox_entry(self, entry_id: int) -> OutboxView | None:
+        return next(iter(self._outbox_where(OUTBOX.c.id == entry_id)), None)
+
+    def _outbox_where(self, condition: ColumnElement[bool]) -> list[OutboxView]:
+        rows = self._db.execute(select(OUTBOX).where(condition).order_by(OUTBOX.c.id.desc()))
+        return [outbox_view(row) for row in rows]
+
+    def partner(self, company: str) -> Partner | None:
+        rows = self._db.execute(select(PARTNER).where(PARTNER.c.company == company).order_by(PARTNER.c.domain)).all()
+        return partner_of(list(rows)) if rows else None
 
     # ------------------------------------------------------------------ what people decide
 
@@ -347,18 +391,11 @@ class DeskWork(Threads, Outbox):
         query = select(CORRECTION).order_by(CORRECTION.c.id.desc()).limit(limit)
         if since is not None:
             query = query.where(CORRECTION.c.at >= since)
-        return [
-            CorrectionView(
-                row.id,
-                row.thread_id,
-                Correction(row.message_id, tuple(row.intents), row.action, row.role, row.why),
-                tuple(row.predicted),
-                row.predicted_action,
-                row.author,
-                row.at,
-            )
-            for row in self._db.execute(query)
-        ]
+        return [correction_view(row) for row in self._db.execute(query)]
+
+    def corrections_of(self, thread_id: int) -> list[CorrectionView]:
+        query = select(CORRECTION).where(CORRECTION.c.thread_id == thread_id).order_by(CORRECTION.c.id.desc())
+        return [correction_view(row) for row in self._db.execute(query)]
 
     def stored_mails(self, since: datetime | None, limit: int) -> list[StoredMail]:
         newest = select(MESSAGE.c.id).where(MESSAGE.c.direction == "in", MESSAGE.c.sha256.is_not(None))
@@ -426,6 +463,15 @@ class DeskWork(Threads, Outbox):
 
     def newest_event(self) -> int:
         return self._db.scalar(select(func.max(AUDIT.c.id))) or 0
+
+
+def _from(query: Select[Any], key: Any, descending: bool, after: Place | None) -> Select[Any]:
+    """In the order of `key`, what comes behind `after`."""
+    if after is not None:
+        here = (key < after.at) if descending else (key > after.at)
+        further = THREAD.c.id < after.thread_id if descending else THREAD.c.id > after.thread_id
+        query = query.where(or_(here, and_(key == after.at, further)))
+    return query.order_by(*((key.desc(), THREAD.c.id.desc()) if descending else (key, THREAD.c.id)))
 
 
 def _sort_key(filter_: Filter) -> tuple[Any, bool]:

@@ -14,7 +14,7 @@ from mailflow.core.storage import Mute
 _ATTRIBUTES = ("company", "tier", "kind", "region", "route", "distributor")
 
 
-def _partner(rows: list[Row[Any]]) -> Partner:
+def partner_of(rows: list[Row[Any]]) -> Partner:
     """The rows of one company, one a domain."""
     first = rows[0]
     return Partner(
@@ -37,7 +37,7 @@ class Directory(Session):
         columns = [PARTNER.c[name] for name in _ATTRIBUTES]
         rows = self._db.execute(select(PARTNER).order_by(*columns, PARTNER.c.domain))
         same_firm = groupby(rows, key=lambda row: tuple(getattr(row, name) for name in _ATTRIBUTES))
-        return PartnerDirectory.of(_partner(list(firm)) for _, firm in same_firm)
+        return PartnerDirectory.of(partner_of(list(firm)) for _, firm in same_firm)
 
     def replace_partners(self, directory: PartnerDirectory, now: datetime, actor: str) -> None:
         rows = [

@@ -308,7 +308,7 @@ class Threads(Search):
             date=now,
             stored_at=now,
             text=answer.text,
-            parsed={"to": [answer.envelope.forward_path]},
+            parsed={"to": [answer.envelope.forward_path]} | ({"markdown": answer.markdown} if author else {}),
         )
         self.index_mail(message_pk, answer.subject, answer.envelope.forward_path, answer.text)
 
@@ -325,9 +325,10 @@ class Threads(Search):
         self._db.execute(
             update(THREAD).where(THREAD.c.id == thread_id).values(merged_into=target.thread_id, status="closed")
         )
+        changed: dict[str, Any] = {"version": THREAD.c.version + 1}
         if source.status == "held":
-            held = {"status": "held", "due_at": source.due_at, "version": THREAD.c.version + 1}
-            self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(held))
+            changed |= {"status": "held", "due_at": source.due_at}
+        self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(changed))
         self._tell(now, actor, "merged", f"went into thread {target.thread_id}", thread_id, None)
         self._tell(now, actor, "merged", f"took over thread {thread_id}", target.thread_id, None)
         return True

@@ -2,7 +2,7 @@
 
 from sqlalchemy import func, select
 
-from mailflow.adapters.rows import decided_mail, mail_ref, message_view, thread_summary
+from mailflow.adapters.rows import decided_mail, mail_ref, message_view, outbox_view, thread_summary
 from mailflow.adapters.sql.session import (
     AUDIT,
     CLASSIFICATION,
@@ -16,7 +16,7 @@ from mailflow.adapters.sql.session import (
     says,
 )
 from mailflow.core.classification import Action
-from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
+from mailflow.core.delivery import InboundState, OutboxState
 from mailflow.core.storage import (
     Counts,
     DecidedMail,
@@ -96,23 +96,7 @@ class Views(Session):
         query = select(OUTBOX).order_by(OUTBOX.c.id.desc()).limit(limit)
         if state is not None:
             query = query.where(OUTBOX.c.state == state)
-        return [
-            OutboxView(
-                row.id,
-                OutboxKind(row.kind),
-                row.thread_id,
-                row.recipient,
-                row.subject,
-                OutboxState(row.state),
-                row.attempts,
-                row.queued_at,
-                row.due_at,
-                row.finished_at,
-                row.message_id,
-                row.error,
-            )
-            for row in self._db.execute(query)
-        ]
+        return [outbox_view(row) for row in self._db.execute(query)]
 
     def quarantined(self, limit: int) -> list[QuarantineView]:
         rows = self._db.execute(

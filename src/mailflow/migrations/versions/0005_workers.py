@@ -35,7 +35,10 @@ def upgrade() -> None:
         postgresql_where=waiting,
     )
     # no worker runs while the schema changes: what is `sending` was left behind
-    op.execute("UPDATE outbox SET state = 'uncertain' WHERE state = 'sending'")
+    op.execute(
+        "UPDATE outbox SET state = 'uncertain', finished_at = claimed_at,"
+        " error = 'the worker stopped while sending: it may or may not have gone out' WHERE state = 'sending'"
+    )
     sending = sa.text("state = 'sending'")
     op.create_index(
         "uq_outbox_sending", "outbox", ["recipient"], unique=True, sqlite_where=sending, postgresql_where=sending
