@@ -16,7 +16,7 @@ from mailflow import console, policy_views
 from mailflow.adapters.spacy_training import TrainingReport
 from mailflow.core.certify import Trial, certify
 from mailflow.core.classification import Action
-from mailflow.core.delivery import OutboxState
+from mailflow.core.delivery import OutboxKind, OutboxState
 from mailflow.core.evaluation import Assessment, Evaluation
 from mailflow.core.message import MailRef
 from mailflow.core.partner import Partner, PartnerKind, Route
@@ -128,7 +128,7 @@ PARTNER = Partner((EVIL,), EVIL, EVIL, PartnerKind.RESELLER, EVIL, Route.DISTRIB
 SUMMARY = ThreadSummary(1, EVIL, EVIL, "held", "quoting queue", NOON)
 MESSAGE = MessageView("in", EVIL, EVIL, EVIL, NOON, EVIL, (("nfr_request", 0.956),), "review", (EVIL,))
 STORY = ThreadStory(SUMMARY, (MESSAGE,), (StoryLine(NOON, "worker", "received", EVIL),))
-OUTBOX = OutboxView(1, 1, EVIL, EVIL, OutboxState.UNCERTAIN, 1, NOON, None, EVIL, EVIL)
+OUTBOX = OutboxView(1, OutboxKind.AUTOMATIC, 1, EVIL, EVIL, OutboxState.UNCERTAIN, 1, NOON, NOON, None, EVIL, EVIL)
 QUARANTINED = QuarantineView(1, MailRef("desk", "INBOX", 1, 7), NOON, 5, 1234, EVIL)
 DECIDED = DecidedMail(
     1, 1, "q1@x", EVIL, EVIL, (("nfr_request", 0.956),), "reply", EVIL, NOON, NOON, "sent", NOON, EVIL
