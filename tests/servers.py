@@ -2,7 +2,8 @@
 
 Neither needs root; started by root, both run as `nobody`. A mail goes client -> Exim -> LMTP -> Dovecot.
 The recipients perm550@... and temp451@... are refused at RCPT. Mail whose envelope is of AUTHENTICATED_DOMAINS gets an
-Authentication-Results. At OLD_HOST and BARE_HOST the same Dovecot says that it can do less.
+Authentication-Results. At OLD_HOST and BARE_HOST the same Dovecot says that it can do less. Dovecot also takes access
+tokens (XOAUTH2, OAUTHBEARER) and asks a TokenServer whose they are.
 
 Why /tmp and a short name: the path of a Unix socket may have about a hundred octets.
 """
@@ -21,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Self
+
+from tests.oauth_server import TokenServer
 
 HOST = "127.0.0.1"
 OLD_HOST = "127.0.0.2"
@@ -51,6 +54,7 @@ class MailServers:
     """Plain, with STARTTLS and AUTH."""
     ca_file: str
     users: Mapping[str, str]
+    tokens: TokenServer
     root: Path = field(repr=False)
 
 
@@ -73,17 +77,19 @@ def running_mail_servers() -> Iterator[MailServers]:
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
     ports = _Ports(*_free_ports(4))
     try:
-        _make_certificates(root)
-        _write_configuration(root, ports, account)
-        if os.geteuid() == 0:
-            for path in (root, *root.rglob("*")):
-                os.chown(path, account.pw_uid, account.pw_gid)
         with ExitStack() as stack:
+            tokens = stack.enter_context(TokenServer())
+            _make_certificates(root)
+            _write_configuration(root, ports, account, tokens)
+            if os.geteuid() == 0:
+                for path in (root, *root.rglob("*")):
+                    os.chown(path, account.pw_uid, account.pw_gid)
             stack.enter_context(_running(["dovecot", "-F", "-c", f"{root}/dovecot.conf"], root, account, ports.imap))
             stack.enter_context(
                 _running(["exim4", "-C", f"{root}/exim.conf", "-bdf", "-q5s"], root, account, ports.submission)
             )
-            yield MailServers(HOST, ports.imap, ports.imaps, ports.submission, f"{root}/ca.pem", USERS, root)
+            ca_file = f"{root}/ca.pem"
+            yield MailServers(HOST, ports.imap, ports.imaps, ports.submission, ca_file, USERS, tokens, root)
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
@@ -149,7 +155,7 @@ def _make_certificates(root: Path) -> None:
         subprocess.run(["openssl", *arguments], cwd=root, check=True, capture_output=True)
 
 
-def _write_configuration(root: Path, ports: _Ports, account: pwd.struct_passwd) -> None:
+def _write_configuration(root: Path, ports: _Ports, account: pwd.struct_passwd, tokens: TokenServer) -> None:
     for name in ("run", "state", "mail", "log", "spool"):
         (root / name).mkdir()
     (root / "passwd").write_text("".join(f"{user}:{{PLAIN}}{password}\n" for user, password in USERS.items()))
@@ -169,7 +175,9 @@ def _write_configuration(root: Path, ports: _Ports, account: pwd.struct_passwd) 
         "AUTHSERV_ID": AUTHSERV_ID,
         "OLD_HOST": OLD_HOST,
         "BARE_HOST": BARE_HOST,
+        "INTROSPECTION_URL": tokens.introspection_url,
     }
+    (root / "oauth2.conf").write_text(_filled_in(OAUTH2, names))
     (root / "dovecot.conf").write_text(_filled_in(DOVECOT, names))
     (root / "exim.conf").write_text(_filled_in(EXIM, names))
 
@@ -184,11 +192,12 @@ def _filled_in(template: str, names: Mapping[str, str]) -> str:
 class Relay:
     """A TCP port of 127.0.0.1 that passes everything to `port`, remembers what clients said and can hang up.
 
-    Lets a test wait until a client has said something, and be the network that fails.
+    Lets a test wait until a client has said something, and be the network that fails. Clients never hear `hidden`.
     """
 
-    def __init__(self, port: int, host: str = HOST) -> None:
+    def __init__(self, port: int, host: str = HOST, *, hidden: bytes = b"") -> None:
         self._target = (host, port)
+        self._hidden = hidden
         self._listener = socket.create_server((HOST, 0))
         self.port: int = self._listener.getsockname()[1]
         self.connections = 0
@@ -228,7 +237,7 @@ class Relay:
     def _pass(self, source: socket.socket, target: socket.socket, is_client: bool) -> None:
         with suppress(OSError), source, target:
             while octets := source.recv(65536):
-                target.sendall(octets)
+                target.sendall(octets.replace(self._hidden, b"") if self._hidden and not is_client else octets)
                 if is_client:
                     with self._news:
                         self._said += octets
@@ -303,12 +312,18 @@ ssl = yes
 ssl_cert = <@ROOT@/cert.pem
 ssl_key = <@ROOT@/key.pem
 disable_plaintext_auth = no
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2 oauthbearer
 auth_failure_delay = 0
 
 passdb {
   driver = passwd-file
+  mechanisms = plain login
   args = scheme=PLAIN username_format=%u @ROOT@/passwd
+}
+passdb {
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = @ROOT@/oauth2.conf
 }
 userdb {
   driver = static
@@ -360,6 +375,14 @@ local @BARE_HOST@ {
     imap_capability = IMAP4rev1
   }
 }
+"""
+
+OAUTH2 = r"""
+introspection_url = @INTROSPECTION_URL@
+introspection_mode = get
+username_attribute = username
+active_attribute = active
+active_value = true
 """
 
 EXIM = r"""

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from mailflow.core.delivery import OutboxState
 from mailflow.core.message import FailedRecipient, Origin, OriginKind
 from mailflow.core.octets import Octets
 from mailflow.errors import OutcomeUnknown, PoisonMail
+from mailflow.services.ingest import ingest
 from mailflow.services.lines import ClassifiedLine, ErrorLine, ParsedLine
 from mailflow.settings import commented_toml
 from mailflow.testing import raw_mail
@@ -48,6 +49,12 @@ def office(tmp_path: Path) -> Iterator[Office]:
     schema.upgrade(engine)
     yield Office(SqlStore(engine))
     engine.dispose()
+
+
+def queue_answer(office: Office, content: bytes) -> None:
+    office.source.deliver(content)
+    ingest(office.source, office.store, office.clock)
+    office.processing().turn()
 
 
 def mailflow(*arguments: str, stdin: str = "") -> Result:
@@ -115,6 +122,10 @@ NEEDS_SETTINGS = [
     ("threads", "merge", "1", "--into", "2"),
     ("outbox", "list"),
     ("outbox", "retry", "1"),
+    ("outbox", "cancel", "1"),
+    ("outbox", "confirm", "1"),
+    ("workers", "list"),
+    ("reconcile",),
     ("mutes", "list"),
     ("mutes", "remove", "ann@partner.example"),
     ("partners", "import", "partners.csv"),
@@ -209,6 +220,8 @@ def test_the_threads_and_one_thread_with_its_story(office: Office) -> None:
         (("mutes", "remove", "ann@partner.example"), "ann@partner.example is not muted"),
         (("partners", "import", "nothing.csv"), "nothing.csv"),
         (("outbox", "retry", "7"), "answer 7 is neither failed nor uncertain"),
+        (("outbox", "cancel", "7"), "answer 7 cannot be cancelled any more"),
+        (("outbox", "confirm", "7"), "answer 7 is not uncertain"),
         (("quarantine", "show", "7"), "there is no mail 7"),
         (("quarantine", "retry", "7"), "mail 7 is not in quarantine"),
     ],
@@ -230,6 +243,44 @@ def test_an_uncertain_answer_is_sent_again_by_hand(office: Office) -> None:
     assert office.answers()[0].state is OutboxState.QUEUED
     assert mailflow("outbox", "retry", "1").exit_code == 1, "queued is no state to send again from"
     assert "uncertain" in mailflow("threads", "show", "1").stdout
+
+
+def test_an_answer_is_cancelled_while_it_waits_and_its_thread_is_held(office: Office) -> None:
+    office.undo = timedelta(seconds=20)
+    queue_answer(office, question(1))
+    assert mailflow("outbox", "cancel", "1").exit_code == 0
+    assert office.answers()[0].state is OutboxState.CANCELLED
+    assert "ann@partner1.example" in mailflow("threads", "list", "--status", "held").stdout
+    assert mailflow("outbox", "cancel", "1").exit_code == 1, "once is enough"
+
+
+def test_an_uncertain_answer_is_confirmed_by_a_person(office: Office) -> None:
+    office.submission.errors.append(OutcomeUnknown("the connection was lost"))
+    office.work(question(1))
+    assert mailflow("outbox", "confirm", "1").exit_code == 0
+    assert office.answers()[0].state is OutboxState.SENT
+    assert "a person says that it arrived" in one_line(mailflow("threads", "show", "1").stdout)
+
+
+def test_the_workers_are_listed_while_they_are_at_work(office: Office) -> None:
+    office.membership().join()
+    shown = mailflow("workers", "list").stdout
+    assert office.store.holder in shown and "fetch, process, send" in shown
+    office.membership().leave()
+    assert office.store.holder not in mailflow("workers", "list").stdout
+
+
+def test_reconcile_without_a_server_says_what_to_fill_in(office: Office) -> None:
+    refused = mailflow("reconcile")
+    assert refused.exit_code == 1
+    assert "[imap] host is not set" in one_line(refused.stderr)
+
+
+@pytest.mark.parametrize("words", [("--once",), ("--from", ".")])
+def test_a_part_of_the_work_goes_neither_with_once_nor_with_from(words: tuple[str, ...]) -> None:
+    refused = mailflow("run", "--role", "fetch", *words)
+    assert refused.exit_code == 1
+    assert "--role goes with neither --once nor --from" in one_line(refused.stderr)
 
 
 def test_a_merged_thread_says_where_it_went(office: Office) -> None:

@@ -102,6 +102,8 @@ def setting_rows() -> Iterator[str]:
     """`| key | environment | default |`: how the row of each setting begins in docs/configuration.md."""
     for section_name, section_field in Settings.model_fields.items():
         values = section_field.default
+        if isinstance(values, dict):  # [mailboxes.NAME] has the keys of [imap]
+            continue
         for key in type(values).model_fields:
             environment = f"MAILFLOW_{section_name}__{key}".upper()
             yield f"| `{key}` | `{environment}` | {default_text(getattr(values, key))} |"

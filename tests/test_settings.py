@@ -55,6 +55,16 @@ WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
     "no addresses": ("[desk]\naddresses = []\n", ("[desk] addresses", "at least 1 item")),
     "two signs": ('[desk]\naddresses = ["a@b@c.example"]\n', ("[desk] addresses", "is not a mail address")),
     "addresses as text": ('[desk]\naddresses = "a@b.example"\n', ("[desk] addresses", "tuple")),
+    "bcc with a name": ('[smtp]\nbcc = "Ann <a@b.example>"\n', ("[smtp] bcc", "is not a mail address")),
+    "digest to two": ('[desk]\ndigest_to = "a@b.example, c@d.example"\n', ("[desk] digest_to", "not a mail")),
+    "digest hour": ("[desk]\ndigest_hour = 24\n", ("[desk] digest_hour", "23")),
+    "undo for days": ("[desk]\nundo_seconds = 86400\n", ("[desk] undo_seconds", "3600")),
+    "no answers a minute": ("[smtp]\nmax_per_minute = 0\n", ("[smtp] max_per_minute", "1")),
+    "unknown key of a mailbox": ('[mailboxes.sales]\nhots = "x"\n', ("[mailboxes.sales] hots", "is not a setting")),
+    "clear text of a mailbox": (
+        '[mailboxes.sales]\nhost = "imap.b.example"\nsecurity = "none"\n',
+        ("[mailboxes.sales]", "clear text"),
+    ),
     "poll too long": ("[imap]\npoll_seconds = 1741\n", ("[imap] poll_seconds", "1740")),
     "poll zero": ("[imap]\npoll_seconds = 0\n", ("[imap] poll_seconds", "1")),
     "two passwords": (
@@ -224,6 +234,13 @@ def test_a_foreign_variable_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> 
     assert read_settings(None).model_dump() == DEFAULTS
 
 
+def test_a_desk_may_have_more_than_one_mailbox() -> None:
+    found = read_settings(toml('[imap]\nusername = "a"\n[mailboxes.sales]\nusername = "b"\nmailbox = "Sales"\n'))
+    assert (found.imap.username, list(found.mailboxes)) == ("a", ["sales"])
+    sales = found.mailboxes["sales"]
+    assert (sales.username, sales.mailbox, sales.port) == ("b", "Sales", 993)
+
+
 # ------------------------------------------------------------------ mailflow init
 
 
@@ -231,8 +248,8 @@ def all_settings() -> list[tuple[str, str]]:
     return [
         (section, key)
         for section, field in Settings.model_fields.items()
-        for key in type(field.default).model_fields
         if isinstance(field.default, BaseModel)
+        for key in type(field.default).model_fields
     ]
 
 

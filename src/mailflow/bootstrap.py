@@ -292,7 +292,7 @@ def build_worker(
 
     On PostgreSQL its turns are jobs, shared with the workers of other machines; on SQLite they are loops.
     """
-    found = find_assets(settings)
+    found, told = find_assets(settings), vitals or Vitals()
     store, clock = store or build_store(settings), clock or SystemClock()
     store.require_keys()
     classifier, playbook = build_understanding(found, classifier=classifier, rollout=settings.desk.rollout)

@@ -297,6 +297,19 @@ class StoreSettings(_Section):
 class WebSettings(_Section):
     host: str = Field(default="127.0.0.1", description="where the review desk listens")
     port: int = Field(default=8025, ge=1, le=65535)
+    origin: str = Field(
+        default="", description="where browsers reach it, as https://desk.example behind a proxy with TLS"
+    )
+
+    @field_validator("origin")
+    @classmethod
+    def _is_origin_or_empty(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (
+            parts.scheme not in ("http", "https") or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}"
+        ):
+            raise ValueError(f"{value!r} is no origin; write https://desk.example, without a path")
+        return value
 
 
 class LogSettings(_Section):

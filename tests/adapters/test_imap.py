@@ -302,6 +302,7 @@ def test_tls_is_verified_against_the_given_authority(desk: Desk, security: str) 
 
 def test_a_wrong_password_is_refused_and_shown_nowhere(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="imapclient")  # whatever another test has made of it
     account = desk.account(password="not-the-password")
     with pytest.raises(LoginRefused) as caught:
         list(ImapSource(account).fetch(None))

@@ -44,6 +44,27 @@ def test_only_sending_leads_to_sent_by_itself() -> None:
     assert before == {OutboxState.SENDING, OutboxState.UNCERTAIN}
 
 
+def test_what_is_in_doubt_goes_out_again_only_through_the_queue() -> None:
+    """`sending` comes from `queued` alone; that a person, or its own wait, put it there is the only way back."""
+    assert [state for state, after in OUTBOX_TRANSITIONS.items() if OutboxState.SENDING in after] == [
+        OutboxState.QUEUED
+    ]
+    back = {state for state, after in OUTBOX_TRANSITIONS.items() if OutboxState.QUEUED in after}
+    assert back == {OutboxState.SENDING, OutboxState.FAILED, OutboxState.UNCERTAIN}
+
+
+def test_a_person_may_cancel_whatever_is_neither_on_its_way_nor_gone() -> None:
+    cancellable = {state for state, after in OUTBOX_TRANSITIONS.items() if OutboxState.CANCELLED in after}
+    assert cancellable == {OutboxState.QUEUED, OutboxState.FAILED, OutboxState.UNCERTAIN}
+
+
+def test_an_answer_in_doubt_may_be_shown_to_have_gone_out_but_not_to_have_failed() -> None:
+    """That no copy of it is found proves nothing."""
+    assert OutboxState.SENT in OUTBOX_TRANSITIONS[OutboxState.UNCERTAIN]
+    assert OutboxState.BOUNCED in OUTBOX_TRANSITIONS[OutboxState.UNCERTAIN]
+    assert OutboxState.FAILED not in OUTBOX_TRANSITIONS[OutboxState.UNCERTAIN]
+
+
 def test_every_mail_can_come_to_a_final_state() -> None:
     reached, open_ = {InboundState.RECEIVED}, [InboundState.RECEIVED]
     while open_:

@@ -67,6 +67,7 @@ HOLDING: dict[str, Case] = {
     "follow_up": replace(CASE, history=History(is_known_thread=True, answers_in_thread=1)),
     "held_thread": replace(CASE, history=History(is_known_thread=True, is_held_thread=True)),
     "muted": replace(CASE, history=History(muted="mail to ann@partner.example came back (until 2026-05-01)")),
+    "restored": replace(CASE, history=History(restored="it came before the store was restored (2026-03-02 13:00 UTC)")),
     "abstained": replace(CASE, classification=classification(abstained="unlike any mail it knows")),
     "send_budget": replace(CASE, history=History(sent_by_desk_hour=10_000)),
 }

@@ -19,7 +19,7 @@ from tests.e2e.mailboxes import PATIENCE, says_nfr
 from mailflow import bootstrap
 from mailflow.adapters.store import SqlStore, SqlUnit, open_engine
 from mailflow.core.message import MailRef, OutboundMessage
-from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Source, Submission
+from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Source, Submission, Survey
 from mailflow.reading.understand import reader
 from mailflow.settings import read_settings
 
@@ -110,6 +110,15 @@ class WatchedSource:
             self._reached(Moment.SENT)
         self._source.acknowledge(refs, disposition)
         self._reached(Moment.MOVED)
+
+    def survey(self) -> Survey | None:
+        return self._source.survey()
+
+    def fetch_only(self, uids: Sequence[int]) -> Iterator[Batch]:
+        return self._source.fetch_only(uids)
+
+    def find_sent(self, message_ids: Sequence[str]) -> frozenset[str]:
+        return self._source.find_sent(message_ids)
 
     def wait(self, timeout: timedelta) -> bool:
         return self._source.wait(timeout)

@@ -171,7 +171,7 @@ class DeskOffice:
         server = f'host = "{servers.host}"\nsecurity = "starttls"\nca_file = "{servers.ca_file}"\n'
         login = f'username = "{DESK}"\npassword_file = "{folder / "password"}"\n'
         self.config.write_text(
-            f'[desk]\nrollout = "live"\naddresses = ["{DESK}"]\nown_domains = ["helpdesk.example"]\n'
+            f'[desk]\nrollout = "live"\nundo_seconds = 0\naddresses = ["{DESK}"]\nown_domains = ["helpdesk.example"]\n'
             f'trusted_authserv_ids = ["{AUTHSERV_ID}"]\n'
             f'[imap]\n{server}{login}port = {servers.imap_port}\nmailbox = "{mailbox}"\npoll_seconds = 1740\n'
             f"[smtp]\n{server}{login}port = {servers.submission_port}\n"

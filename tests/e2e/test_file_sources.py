@@ -14,7 +14,9 @@ from mailflow.testing import FixedClassifier, FrozenClock, ScriptedSubmission, c
 
 
 def answer_all(path: Path, store: Path) -> int:
-    settings = Settings(desk=DeskSettings(rollout=Rollout.LIVE), store=StoreSettings(url=f"sqlite:///{store}"))
+    settings = Settings(
+        desk=DeskSettings(rollout=Rollout.LIVE, undo_seconds=0), store=StoreSettings(url=f"sqlite:///{store}")
+    )
     desk, submission = bootstrap.build_desk(settings), ScriptedSubmission()
     bootstrap.build_worker(
         settings,

@@ -80,7 +80,7 @@ def test_the_recipe_ends_in_an_answered_mail(assets: Path, tmp_path: Path) -> No
     assert checked.exit_code == 0, checked.output
 
     settings = Settings(
-        desk=DeskSettings(assets=assets, rollout=Rollout.LIVE),
+        desk=DeskSettings(assets=assets, rollout=Rollout.LIVE, undo_seconds=0),
         store=StoreSettings(url=f"sqlite:///{tmp_path / 'store.sqlite3'}"),
     )
     inbox, submission = tmp_path / "in", ScriptedSubmission()

@@ -2,16 +2,16 @@
 
     stored = nonce (12 octets, random) + ciphertext + tag (16 octets); the id of the key stands beside it in the row
 
-Rule: what is opened is what was sealed, octet for octet, in the place where it was sealed, or StoreError; never garbage.
-The place (SHA-256 of the mail and number of the slice) is authenticated, so that rows cannot be exchanged.
+Rule: what is opened is what was sealed, octet for octet, in the place where it was sealed, or StoreError; never
+garbage. The place (SHA-256 of the mail and number of the slice) is authenticated, so that rows cannot be exchanged.
 Rule: the first key seals, the others only open: so keys change without a standstill (`mailflow db rekey`).
 Rule: an id of a key is a hash of it, so nobody has to name keys, and a wrong file is found by its ids.
 
 What it keeps from whoever has a dump, a backup or a disk, and not the key: the mails as they came, their attachments
 above all. What it does not: the text that is searched and shown, addresses and subjects, which stand in other tables
-in the clear. Why: full-text search holds every word of them anyway; sealing them beside it would only look safe. Let the
-disk or the database do that. Beside each sealed mail stand its size and its SHA-256: whoever has a mail can tell whether
-it is here, and that equal rows are equal mails; nothing else.
+in the clear. Why: full-text search holds every word of them anyway; sealing them beside it would only look safe. Let
+the disk or the database do that. Beside each sealed mail stand its size and its SHA-256: whoever has a mail can tell
+whether it is here, and that equal rows are equal mails; nothing else.
 Why a nonce by chance: one key may seal 2**32 slices before two nonces could be equal with odds of 2**-32 (NIST SP
 800-38D, 8.3); a desk with a thousand mails a day takes ten thousand years.
 """

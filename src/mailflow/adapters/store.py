@@ -27,9 +27,12 @@ from mailflow.adapters.spool import spooled
 from mailflow.adapters.sql.accounts import Accounts
 from mailflow.adapters.sql.desk import DeskWork
 from mailflow.adapters.sql.directory import Directory
+from mailflow.adapters.sql.erasing import Erasing
 from mailflow.adapters.sql.fleet import Fleet
 from mailflow.adapters.sql.gauges import Gauges
 from mailflow.adapters.sql.past import Past
+from mailflow.adapters.sql.purging import Purging
+from mailflow.adapters.sql.restoring import Restoring
 from mailflow.adapters.sql.sealing import START, Resealed, Sealing
 from mailflow.adapters.sql.session import SECRET, Call
 from mailflow.adapters.sql.views import Views
@@ -133,6 +136,15 @@ class SqlStore:
             raise StoreError(f"mail came in sealed with {', '.join(sorted(still))}: restart the workers, run it again")
         return done
 
+    def overwrite(self) -> None:
+        """SQLite: what was deleted lies no more in the log beside the file. PostgreSQL does so in its own time."""
+        if self.engine.dialect.name == "sqlite":
+            connection = self.engine.raw_connection()
+            try:
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").close()
+            finally:
+                connection.close()
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -145,7 +157,7 @@ def _explained() -> Iterator[None]:
         raise StoreError(f"the database refused: {error.orig}") from error
 
 
-class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing):
+class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing, Restoring, Purging, Erasing):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

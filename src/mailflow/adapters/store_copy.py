@@ -254,9 +254,10 @@ def _prove(new: Connection, sums: dict[str, Sum]) -> None:
 def _copy_search(old: Connection, new: Connection, progress: Progress) -> int:
     """The words of each mail; what is indexed are words already (core/search.py), so no text is needed for it."""
     if old.dialect.name == "sqlite":
-        found = text(f"SELECT rowid, body FROM {_SEARCH}")  # noqa: S608 - our own name
+        found = text(f"SELECT rowid AS id, body FROM {_SEARCH}")  # noqa: S608 - our own name
     else:
-        found = text(f"SELECT message_id, array_to_string(tsvector_to_array(body), ' ') FROM {_SEARCH}")  # noqa: S608
+        words = "array_to_string(tsvector_to_array(body), ' ')"
+        found = text(f"SELECT message_id AS id, {words} AS body FROM {_SEARCH}")  # noqa: S608
     if new.dialect.name == "sqlite":
         insert = text(f"INSERT INTO {_SEARCH} (rowid, body) VALUES (:id, :body)")  # noqa: S608
     else:
@@ -264,7 +265,7 @@ def _copy_search(old: Connection, new: Connection, progress: Progress) -> int:
     rows = old.execute(found, execution_options={"stream_results": True, "yield_per": _MOST_ROWS})
     done = 0
     for batch in _batches(rows, lambda row: None):
-        new.execute(insert, [{"id": row[0], "body": row[1]} for row in batch])
+        new.execute(insert, [dict(row._mapping) for row in batch])
         done += len(batch)
         progress(_SEARCH, done)
     return done
@@ -275,10 +276,10 @@ def _set_counters(new: Connection) -> None:
     if new.dialect.name != "postgresql":
         return
     for table in TABLES:
-        (key, *others) = table.primary_key.columns
-        sequence = new.scalar(
-            text("SELECT pg_get_serial_sequence(:table, :key)"), {"table": table.name, "key": key.name}
-        )
-        highest = None if others or sequence is None else new.scalar(select(func.max(key)))
-        if highest is not None:
-            new.execute(text("SELECT setval(CAST(:sequence AS regclass), :to)"), {"sequence": sequence, "to": highest})
+        for key in table.primary_key.columns:
+            names = {"table": table.name, "key": key.name}
+            sequence = new.scalar(text("SELECT pg_get_serial_sequence(:table, :key)"), names)
+            highest = None if sequence is None else new.scalar(select(func.max(key)))
+            if highest is not None:
+                values = {"sequence": sequence, "highest": highest}
+                new.execute(text("SELECT setval(CAST(:sequence AS regclass), :highest)"), values)

@@ -2,8 +2,8 @@
 
 Rule: uniqueness and states are constraints. The database refuses the second time, whatever the code believes.
 Rule: rows are not domain types; SQLModel does not validate `table=True` classes, store.py maps them.
-Rule: the audit trail is append-only: triggers refuse UPDATE and DELETE (made in the first migration). The one way around
-it blanks a sentence, and nothing else, in a transaction that holds a retention permit (0006_retention.py).
+Rule: the audit trail is append-only: triggers refuse UPDATE and DELETE (made in the first migration). The one way
+around it blanks a sentence, and nothing else, in a transaction that holds a retention permit (0006_retention.py).
 Rule: every lookup has an index, so that the cost of a mail does not grow with the store.
 """
 

@@ -49,6 +49,8 @@ class History:
     """The Message-ID was seen before with other content."""
     muted: str = ""
     """Why the address gets nothing automatic for now; '' if it does."""
+    restored: str = ""
+    """Why this mail may have been answered already, by the store that was lost; '' if it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +202,10 @@ def _muted(case: Case, _: Playbook) -> str:
     return case.history.muted
 
 
+def _restored(case: Case, _: Playbook) -> str:
+    return case.history.restored
+
+
 def _kill_switch(case: Case, playbook: Playbook) -> str:
     return "the kill switch is on: nothing is answered automatically" if playbook.defaults.kill_switch else ""
 
@@ -309,6 +315,7 @@ GUARDS: tuple[Guard, ...] = (
 SEND_GUARDS: tuple[Guard, ...] = (
     Guard("kill_switch", Outcome.HOLD, "the operator said stop", _kill_switch),
     Guard("muted", Outcome.HOLD, "mail to this address came back", _muted),
+    Guard("restored", Outcome.HOLD, "what went out after the backup is not known", _restored),
     Guard("send_budget", Outcome.HOLD, "too many answers mean a loop or a mistake", _send_budget),
     Guard("quiet_hours", Outcome.HOLD, "the operator wants no answers at this hour", _quiet_hours),
     Guard("rollout", Outcome.HOLD, "an intent goes live step by step", _rollout),

@@ -143,8 +143,8 @@ class ReviewUnit(Unit, Protocol):
         ...
 
     # people
-    def look(self, thread_id: int, account: str, now: datetime) -> None:
-        """Note that `account` looks at the thread."""
+    def look(self, thread_id: int, account: str, now: datetime) -> tuple[str, ...]:
+        """Note that `account` looks at the thread. Returns who does now; () where there is no such thread."""
         ...
 
     def saved_views(self, account: str) -> list[tuple[int, str, str]]:

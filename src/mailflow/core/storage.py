@@ -50,7 +50,7 @@ class KnownMail:
     """Whether a mail was here before."""
 
     copy_of: int | None = None
-    """The message row that this one is a copy of."""
+    """The message row that this one is a copy of; 0 for one that retention took away."""
     is_message_id_reused: bool = False
 
 
@@ -262,6 +262,13 @@ class Unit(Protocol):
         ...
 
     def known(self, message_id: str, dedup_key: str) -> KnownMail: ...
+    def restored(self, inbound_id: int, date: datetime | None) -> str:
+        """Why this mail may have been answered by the store that this one was restored in place of; '' if it cannot.
+
+        `date`: what the mail says itself, for where its server did not say when it came.
+        """
+        ...
+
     def history(self, recipient: Address | None, thread_id: int | None, now: datetime) -> History: ...
     def open_thread(self, subject: str, clues: Clues, now: datetime) -> int: ...
     def save(self, outcome: Outcome, now: datetime) -> None:

@@ -16,11 +16,14 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from mailflow.core.canned import Canned
-from mailflow.core.message import Address, InboundMessage
+from mailflow.core.classification import Action, ActionScores, Classification, IntentScore
+from mailflow.core.delivery import OutboxState
+from mailflow.core.message import Address, InboundMessage, Role
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
-from mailflow.core.policy import reply_address
+from mailflow.core.policy import Case, History, reply_address
 from mailflow.core.ports import Clock, Closing, Letter, RenderedAnswer, Renderer
+from mailflow.core.receipt import Receipt, receipt
 from mailflow.core.reply import ReplyHeaders, compose, is_sendable
 from mailflow.core.review import MailView, ThreadChanged, ThreadView
 from mailflow.core.review_store import ReviewStore
@@ -77,7 +80,8 @@ class ReviewDesk:
         message = self._message(mail)
         recipient = _recipient(message)
         kept = view.draft
-        markdown = kept.markdown if kept else self._prepared_markdown(mail, message)
+        prepared = "" if is_answered(view) else self._prepared_markdown(mail, message)
+        markdown = kept.markdown if kept else prepared
         return Prepared(
             markdown,
             recipient.addr_spec,
@@ -104,6 +108,8 @@ class ReviewDesk:
 
     def approve(self, view: ThreadView, version: int, account: str) -> int:
         """Send what was prepared as it is. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged."""
+        if is_answered(view):
+            raise NothingToAnswer("the newest mail of this thread has its answer already: write another one")
         prepared = self.prepare(view)
         if not prepared.markdown.strip():
             raise NothingToAnswer("nothing is prepared for this thread: write an answer")
@@ -145,6 +151,30 @@ class ReviewDesk:
         """The mail read again from its octets. Raises NothingToAnswer where they are gone."""
         return self._message(mail)
 
+    def receipt(self, mail: MailView) -> Receipt:
+        """The decision asked again: the mail read anew, the model as it was, the playbook of today.
+
+        It is as if the mail were the first of its thread and nothing had been sent to its sender; `mail.reasons` says
+        what decided when it came. Raises NothingToAnswer, PoisonMail.
+        """
+        if mail.inbound_id is None:
+            raise NothingToAnswer("the mail itself is not kept any more")
+        with self._store.view() as unit:
+            partners = unit.partners()
+        with self._store.opened(mail.inbound_id) as content:
+            read = self._read(content, None, partners)
+        case = Case(
+            message=read.message,
+            origin=read.origin,
+            sender=read.sender,
+            classification=_classification(mail),
+            facts=read.facts | frozenset(mail.facts),
+            history=History(),
+            now=mail.stored_at,
+            desk_addresses=self._desk.addresses,
+        )
+        return receipt(case, self.playbook)
+
     def _message(self, mail: MailView) -> InboundMessage:
         if mail.inbound_id is None:
             raise NothingToAnswer("the mail itself is not kept any more")
@@ -174,6 +204,25 @@ def answered_mail(view: ThreadView) -> MailView:
     if not incoming:
         raise NothingToAnswer("no mail of this thread came in")
     return incoming[-1]
+
+
+def is_answered(view: ThreadView) -> bool:
+    """Whether the newest mail is an answer of ours that was not cancelled."""
+    newest = view.mails[-1] if view.mails else None
+    return newest is not None and newest.direction == "out" and newest.answer_state != OutboxState.CANCELLED
+
+
+def _classification(mail: MailView) -> Classification:
+    """What the model said, as far as a decision looks at it."""
+    said = dict(mail.actions)
+    return Classification(
+        intents=tuple(IntentScore(one.intent, one.confidence) for one in mail.intents),
+        runner_up=IntentScore(*mail.runner_up) if mail.runner_up else None,
+        actions=ActionScores(*(said.get(action.value, 0.0) for action in Action)),
+        role=Role(mail.sender[0] or Role.UNKNOWN),
+        model_version=mail.model_version,
+        abstained=mail.abstained,
+    )
 
 
 def undo_left(due_at: datetime, now: datetime) -> timedelta:

@@ -226,7 +226,8 @@ def close(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str 
     )
 
 
-def reopen(desk: WebDesk, account: Account, thread_id: int, seen: Seen, why: str = "") -> Done:
+def reopen(desk: WebDesk, account: Account, thread_id: int, seen: Seen | None = None, why: str = "") -> Done:
+    """`seen` None: whatever it is by now, for who undoes what he did a moment ago."""
     sentence = line(why) or "opened again"
     return _changed(
         desk,
@@ -243,7 +244,7 @@ def spam(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
     view, now = view_of(desk, thread_id), desk.clock.now()
     mail = answered_mail(view)
 
-    def do(unit: ReviewUnit, version: int) -> None:
+    def do(unit: ReviewUnit, version: int | None) -> None:
         unit.set_status(thread_id, version, "ignored", account.name, now, "spam")
         if mail.action:
             unit.correct(Correction(mail.id, (SPAM,), "none", mail.sender[0], "marked as spam"), account.name, now)
@@ -300,15 +301,15 @@ def _changed(
     desk: WebDesk,
     account: Account,
     thread_id: int,
-    seen: Seen,
+    seen: Seen | None,
     sentence: str,
-    change: Callable[[ReviewUnit, int], None],
+    change: Callable[[ReviewUnit, int | None], None],
 ) -> Done:
     with desk.store.unit() as unit:
         view = unit.thread_view(thread_id, desk.clock.now())
         if view is None:
             raise NoSuchThread(f"there is no thread {thread_id}")
-        change(unit, settled(view, seen, account))
+        change(unit, None if seen is None else settled(view, seen, account))
     return Done(thread_id, sentence)
 
 
@@ -329,8 +330,8 @@ def wake_at(until: str, now: datetime, zone: str) -> datetime:
     except ValueError:
         raise Unclear(f"{line(until)!r} is no time: choose one, or write 2026-03-02T09:00") from None
     at = at if at.tzinfo else at.replace(tzinfo=here.tzinfo)
-    if at <= now:
-        raise Unclear("that time is past: choose a later one")
+    if at.year > now.year + 1 or at <= now:
+        raise Unclear("choose a time after now, within a year")
     return at
 
 
@@ -414,9 +415,7 @@ class BulkDone:
     """(thread, why it was left as it was)."""
 
 
-def bulk(
-    desk: WebDesk, account: Account, action: str, chosen: Sequence[tuple[int, int]], value: str = ""
-) -> BulkDone:
+def bulk(desk: WebDesk, account: Account, action: str, chosen: Sequence[tuple[int, int]], value: str = "") -> BulkDone:
     """`action` of BULK on each (thread, version); one that fails leaves the others done. Raises Unclear."""
     if action not in BULK:
         raise Unclear(f"there is no action {line(action)}")

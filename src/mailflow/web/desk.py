@@ -1,9 +1,6 @@
 """What every page and every call of the review desk works with, in one value."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from fastapi import APIRouter
 
 from mailflow.core.ports import Clock
 from mailflow.core.review_store import ReviewStore
@@ -21,4 +18,5 @@ class WebDesk:
     clock: Clock
     name: str
     """Of the desk, for the head of each page."""
-    routers: Sequence[APIRouter] = ()
+    most_counted: int = 1_000
+    """A box with more threads says so and no more."""

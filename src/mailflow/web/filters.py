@@ -1,8 +1,9 @@
 """What the queue shows, as the address of a page says it, and back. Pure and total: what cannot be read is left out.
 
-    box=held&intent=quoting&older=4h&sort=due&after=2026-03-02T12:00:00+00:00~17
+box=held&intent=quoting&older=4h&sort=due&after=2026-03-02T12:00:00+00:00~17
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl, urlencode
@@ -61,7 +62,7 @@ def place_of(text: str) -> Place | None:
         moment = datetime.fromisoformat(at.replace(" ", "+"))
     except ValueError:
         return None
-    if moment.tzinfo is None or not thread_id.isdecimal() or int(thread_id) > MOST_ID:
+    if moment.tzinfo is None or not 1970 <= moment.year < 9999 or not re.fullmatch(r"[0-9]{1,15}", thread_id):
         return None
     return Place(moment, int(thread_id))
 

@@ -142,16 +142,13 @@ class DeskWork(Threads, Outbox):
             return self.thread_view(row.merged_into, now)
         notes = self._db.execute(select(NOTE).where(NOTE.c.thread_id == row.id).order_by(NOTE.c.id))
         trail = self._db.execute(select(AUDIT).where(AUDIT.c.thread_id == row.id).order_by(AUDIT.c.id))
-        present = select(PRESENCE.c.account).where(
-            PRESENCE.c.thread_id == row.id, PRESENCE.c.seen_at > now - PRESENT_FOR
-        )
         return ThreadView(
             queue_row(row),
             self._mails(row.id),
             tuple(NoteView(one.author, one.at, one.text) for one in notes),
             self.draft(row.id),
             tuple(TrailLine(one.at, one.actor, one.kind, one.sentence) for one in trail),
-            tuple(self._db.scalars(present.order_by(PRESENCE.c.account))),
+            self._present(row.id, now),
         )
 
     def mail(self, message_id: int) -> MailView | None:
@@ -436,10 +433,17 @@ class DeskWork(Threads, Outbox):
 
     # ------------------------------------------------------------------ people
 
-    def look(self, thread_id: int, account: str, now: datetime) -> None:
-        """Note that `account` looks at the thread."""
+    def look(self, thread_id: int, account: str, now: datetime) -> tuple[str, ...]:
+        """Note that `account` looks at the thread. Returns who does now; () where there is no such thread."""
+        if self._db.scalar(select(THREAD.c.id).where(THREAD.c.id == thread_id)) is None:
+            return ()
         insert = self._insert(PRESENCE).values(thread_id=thread_id, account=account, seen_at=now)
         self._db.execute(insert.on_conflict_do_update(index_elements=["thread_id", "account"], set_={"seen_at": now}))
+        return self._present(thread_id, now)
+
+    def _present(self, thread_id: int, now: datetime) -> tuple[str, ...]:
+        seen = (PRESENCE.c.thread_id == thread_id) & (PRESENCE.c.seen_at > now - PRESENT_FOR)
+        return tuple(self._db.scalars(select(PRESENCE.c.account).where(seen).order_by(PRESENCE.c.account)))
 
     def saved_views(self, account: str) -> list[tuple[int, str, str]]:
         """(id, name, query string)."""

@@ -180,7 +180,8 @@ class Ledger(Session):
 
     def mark_copy(self, inbound_id: int, copy_of: int, now: datetime) -> None:
         self._move(InboundState.DUPLICATE, inbound_id, message_id=copy_of, error="the same mail was stored before")
-        self._tell(now, "worker", "copy", f"a second copy of message {copy_of}", None, inbound_id)
+        what = f"message {copy_of}" if copy_of else "a mail that is kept no more"
+        self._tell(now, "worker", "copy", f"a second copy of {what}", None, inbound_id)
 
     def postpone(self, inbound_id: int, due_at: datetime, error: str, now: datetime) -> None:
         self._move(InboundState.RECEIVED, inbound_id, due_at=due_at, error=error, claimed_by="")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import literal, select, update
 
 from mailflow.adapters.rows import answer_part, explanation, parsed_document
 from mailflow.adapters.sql.search import Search
@@ -20,6 +20,7 @@ from mailflow.adapters.sql.session import (
     NOTE,
     OUTBOX,
     THREAD,
+    TOMBSTONE,
     Call,
 )
 from mailflow.core.classification import Action, Classification
@@ -28,6 +29,7 @@ from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Role
 from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.policy import History, SentRecord
+from mailflow.core.retention import hashed_id
 from mailflow.core.review import DUE_WITHIN
 from mailflow.core.storage import KnownMail, Outcome
 
@@ -112,8 +114,11 @@ class Threads(Search):
         )
 
     def known(self, message_id: str, dedup_key: str) -> KnownMail:
+        gone = select(literal(0), TOMBSTONE.c.dedup_key)
         rows = self._db.execute(
-            select(MESSAGE.c.id, MESSAGE.c.dedup_key).where(MESSAGE.c.message_id == message_id)
+            select(MESSAGE.c.id, MESSAGE.c.dedup_key)
+            .where(MESSAGE.c.message_id == message_id)
+            .union_all(gone.where(TOMBSTONE.c.message_id_sha256 == hashed_id(message_id)))
         ).all()
         copy_of = next((row.id for row in rows if row.dedup_key == dedup_key), None)
         return KnownMail(copy_of, bool(rows) and copy_of is None)
