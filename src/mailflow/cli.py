@@ -26,6 +26,7 @@ from mailflow import (
     policy_commands,
     settings,
     store_commands,
+    web_commands,
 )
 from mailflow.adapters.mail_files import read_mails
 from mailflow.command_line import ConfigOption, err, explained, fail, out, progress
@@ -101,15 +102,22 @@ def run(
 @app.command()
 def demo(
     store: Annotated[Path, typer.Option(help="where the demo's store goes")] = Path("var/demo/mailflow.sqlite3"),
+    serve: Annotated[
+        bool, typer.Option("--serve", help="open the review desk on it, with a sample login, until Ctrl+C")
+    ] = False,
 ) -> None:
     """Start a mail server, send it sample mails, and watch the real worker answer them."""
     from mailflow.demo import run_demo  # the embedded servers are an extra; only this command needs them
 
     with explained():
-        raise typer.Exit(run_demo(store, out))
+        raise typer.Exit(run_demo(store, out, web_commands.served if serve else None))
+
+
+app.command("web")(web_commands.web)
 
 
 app.command("reconcile")(store_commands.reconcile)
+app.command("web")(web_commands.web)
 app.command("doctor")(doctor_commands.doctor)
 app.command("pseudonym")(doctor_commands.pseudonym)
 

@@ -3,6 +3,9 @@
     sample mail --SMTP--> partnersupport@ --IMAP IDLE--> worker --SMTP--> the partner's own mailbox --IMAP--> proof
 
 Nothing is simulated but the partners: the worker and everything in it is that of `mailflow run`.
+
+With `--serve` the desk is one that goes live: most answers wait as drafts for a person, and the review desk is open for
+him until Ctrl+C.
 """
 
 import smtplib
@@ -10,6 +13,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -26,6 +30,7 @@ from mailflow import bootstrap, console
 from mailflow.adapters.embedded import EmbeddedMail
 from mailflow.adapters.store import SqlStore
 from mailflow.core.playbook import Rollout
+from mailflow.core.review import Account, AccountRole
 from mailflow.core.storage import Counts, DecidedMail
 from mailflow.errors import AssetError, MailflowError
 from mailflow.services.worker import Worker
@@ -78,8 +83,19 @@ def _as_smtp(message: Message) -> bytes:
     return message.as_bytes().replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def run_demo(store_path: Path, out: Console) -> int:
-    """The whole demo. Returns the exit code: 0 if every mail was dealt with and every answer arrived."""
+Serve = Callable[[Settings, SqlStore], AbstractContextManager[str]]
+"""Opens the review desk and gives its address."""
+LOGINS: dict[str, AccountRole] = {"sam": AccountRole.LEAD, "kim": AccountRole.SPECIALIST}
+SAMPLE_PASSWORD = "try this desk now"  # noqa: S105 - of accounts that live on loopback as long as the demo
+_UNDO = 20
+"""Seconds, where somebody is there to cancel."""
+
+
+def run_demo(store_path: Path, out: Console, serve: Serve | None = None) -> int:
+    """The whole demo. Returns the exit code: 0 if every mail was dealt with and every answer arrived.
+
+    `serve`: the review desk is opened too, before the first mail comes, and stays until Ctrl+C.
+    """
     store_path.parent.mkdir(parents=True, exist_ok=True)
     for old in store_path.parent.glob(store_path.name + "*"):
         old.unlink()
@@ -89,18 +105,23 @@ def run_demo(store_path: Path, out: Console) -> int:
     users = dict.fromkeys([*desk.addresses, *_senders(samples)], _PASSWORD)
     own_domains = frozenset(desk.own_domains)
     with EmbeddedMail(users, authenticated_domains=own_domains, authserv_id=desk.trusted_authserv_ids[0]) as mail:
-        settings = _settings(mail, store_path)
+        settings = _settings(mail, store_path, is_served=serve is not None)
         with out.status("starting the worker"):
             store = bootstrap.build_store(settings)
             worker = bootstrap.build_worker(settings, store=store)
-        return _watch(samples, mail, store, worker, out, store_path)
+        if serve is None:
+            return _watch(samples, mail, store, worker, out, store_path)
+        return _serve(samples, mail, store, worker, out, settings, serve)
 
 
-def _settings(mail: EmbeddedMail, store_path: Path) -> Settings:
+def _settings(mail: EmbeddedMail, store_path: Path, *, is_served: bool) -> Settings:
     desk = Settings().desk
     account = {"host": mail.host, "security": "none", "username": desk.addresses[0], "password": _PASSWORD}
     return Settings(
-        desk=DeskSettings(rollout=Rollout.LIVE, undo_seconds=0),  # its partners are invented, and nobody cancels
+        # its partners are invented; where nobody looks on, nobody cancels
+        desk=DeskSettings(rollout=Rollout.CANARY, undo_seconds=_UNDO)
+        if is_served
+        else DeskSettings(rollout=Rollout.LIVE, undo_seconds=0),
         imap=ImapSettings.model_validate(account | {"port": mail.imap_port}),
         smtp=SmtpSettings.model_validate(account | {"port": mail.smtp_port}),
         store=StoreSettings(url=f"sqlite:///{store_path}"),
@@ -127,6 +148,48 @@ def _watch(
         raise MailflowError(f"the sample mails could not be sent: {deliveries.error}") from deliveries.error
     arrived = _arrived(mail, [one for one in mails if one.answer_state == "sent"], _senders(samples))
     return _report(samples, mails, counts, arrived, deliveries, out, is_done, store_path)
+
+
+def _serve(
+    samples: Sequence[Sample],
+    mail: EmbeddedMail,
+    store: SqlStore,
+    worker: Worker,
+    out: Console,
+    settings: Settings,
+    serve: Serve,
+) -> int:
+    """The samples come in while the review desk is open. Returns 0 when somebody ends it."""
+    access = bootstrap.build_access(settings, store=store)
+    for name, role in LOGINS.items():
+        access.add(Account(name, name.capitalize(), role), SAMPLE_PASSWORD, "demo")
+    deliveries = _Deliveries()
+    worked = threading.Thread(target=worker.run, name="worker", daemon=True)
+    with out.status("opening the review desk"), ExitStack() as open_:
+        address = open_.enter_context(serve(settings, store))
+        kept_open = open_.pop_all()
+    with kept_open:
+        worked.start()
+        _tell_how_to_open(address, out)
+        try:
+            _send(samples, mail, deliveries)
+            if deliveries.error is not None:
+                raise MailflowError(f"the sample mails could not be sent: {deliveries.error}") from deliveries.error
+            out.print(f"{len(samples)} sample mails were sent in; Ctrl+C ends the demo", highlight=False)
+            while worked.is_alive():
+                worked.join(1)
+        except KeyboardInterrupt:
+            out.print("the demo ends", highlight=False)
+        finally:
+            worker.stop()
+            worked.join()
+    return 0
+
+
+def _tell_how_to_open(address: str, out: Console) -> None:
+    out.print(f"the review desk is open at {address}", highlight=False)
+    for name, role in LOGINS.items():
+        out.print(f"  sign in as {name} ({role}), password: {SAMPLE_PASSWORD}", highlight=False)
 
 
 def _senders(samples: Sequence[Sample]) -> list[str]:
@@ -216,6 +279,7 @@ def _report(
     out.print(f"the store lies in {store_path}; to look at it:", highlight=False)
     out.print(f"  export MAILFLOW_STORE__URL=sqlite:///{store_path}", highlight=False, soft_wrap=True)
     out.print("  .venv/bin/mailflow threads list, threads show 1, outbox list, policy show", highlight=False)
+    out.print("to work on such mail yourself, in a browser: .venv/bin/mailflow demo --serve", highlight=False)
     out.print(
         f"demo: {len(samples)} mails, {counts.answered} answered, {counts.held} held, {counts.ignored} ignored, "
         f"{lost} lost, p50 {p50}",

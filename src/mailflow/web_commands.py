@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -64,7 +64,7 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     from mailflow.web.learning import learning_router
     from mailflow.web.numbers import numbers_router
     from mailflow.web.rendering import Renderer
-    from mailflow.web.sign_in import sign_in_router
+    from mailflow.web.sign_in import account_router, sign_in_router
 
     review = bootstrap.build_review(chosen, store=store, read=one_at_a_time(read or bootstrap.build_reader(chosen)))
     origin = chosen.web.origin
@@ -78,6 +78,7 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     renderer = Renderer()
     further = (
         sign_in_router(renderer),
+        account_router(renderer),
         numbers_router(renderer),
         learning_router(renderer, learning.ModelFolders(chosen)),
     )
@@ -103,8 +104,9 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     import uvicorn
 
     class DeskServer(uvicorn.Server):
-        def capture_signals(self) -> AbstractContextManager[None]:
-            return nullcontext()  # they belong to whoever called us
+        @contextmanager
+        def capture_signals(self) -> Generator[None]:
+            yield  # they belong to whoever called us
 
         async def shutdown(self, sockets: object = None) -> None:
             app.state.news.close()
@@ -122,6 +124,18 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
             proxy_headers=False,
         )
     )
+
+
+@contextmanager
+def served(chosen: settings.Settings, store: SqlStore) -> Iterator[str]:
+    """The desk on loopback, at its port or, where that is taken, at another one. Gives its address."""
+    app = build_app(chosen, store)
+    with ExitStack() as stack:
+        try:
+            address = stack.enter_context(serving(app, "127.0.0.1", chosen.web.port))
+        except SettingsError:
+            address = stack.enter_context(serving(app, "127.0.0.1", 0))
+        yield address
 
 
 @contextmanager

@@ -29,6 +29,8 @@ class Label:
     x: float
     y: float
     text: str
+    anchor: str = "start"
+    """Which end of the text stands at `x`: start, middle or end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,13 @@ def columns(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: 
                 bars.append(Bar(round(LEFT + n * step + step * 0.1, 1), round(y, 1), *_size(step, height), kind, says))
     every = max(1, len(values) // 8)
     names = [
-        Label(round(LEFT + (n + 0.5) * step, 1), HEIGHT - 8, name)
+        Label(round(LEFT + (n + 0.5) * step, 1), HEIGHT - 8, name, "middle")
         for n, (name, _) in enumerate(values)
         if n % every == 0
     ]
     marks = [
-        Label(LEFT - 6, round(TOP + inner_height * (1 - share) + 4, 1), str(round(top * share))) for share in (0, 1)
+        Label(LEFT - 6, round(TOP + inner_height * (1 - share) + 4, 1), str(round(top * share)), "end")
+        for share in (0, 1)
     ]
     lines = tuple(TOP + inner_height * (1 - share) for share in (0, 0.5, 1))
     return Plot(title, WIDTH, HEIGHT, tuple(bars), (*names, *marks), lines, tuple(kinds))
@@ -89,7 +92,7 @@ def rows(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: Seq
     labels: list[Label] = []
     for n, (name, of) in enumerate(values):
         x, y = float(LABEL_WIDTH), n * ROW + 4
-        labels.append(Label(LABEL_WIDTH - 8, y + 13, name))
+        labels.append(Label(LABEL_WIDTH - 8, y + 13, name, "end"))
         for kind in kinds:
             width = inner * of.get(kind, 0) / most
             if width:

@@ -6,7 +6,12 @@ const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
 const PARTIAL = { "X-Partial": "1" };
 const newest = document.body.dataset.newest;
 const thread = Number(document.body.dataset.thread || 0);
-const say = (sentence) => { $("#status").textContent = sentence; };
+let quiet = 0;
+function say(sentence) {
+  $("#status").textContent = sentence;
+  clearTimeout(quiet);
+  quiet = setTimeout(() => { $("#status").textContent = ""; }, 6000);
+}
 
 // ---------------------------------------------------------------- parts of the page, shown anew
 

@@ -1,0 +1,200 @@
+"""The review desk in a real browser, with mail that comes over SMTP: what a specialist does in a day."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from tests.browser import Visitor, browsing
+from tests.e2e.mailboxes import DeskOffice, MailProgram, is_answer_to, text_of, write_mail
+from tests.servers import MailServers
+
+from mailflow import bootstrap
+from mailflow.adapters.passwords import Argon2Passwords
+from mailflow.adapters.store import SqlStore
+from mailflow.core.classification import Classification, ClassifierInput
+from mailflow.core.review import Account, AccountRole
+from mailflow.reading.understand import reader
+from mailflow.services.accounts import Access
+from mailflow.testing import FixedClassifier, classification
+from mailflow.web_commands import build_app, serving
+
+PASSWORD = "correct horse battery"
+SHOTS = Path(__file__).parents[2] / "var" / "screenshots"
+"""Of each page, to be looked at."""
+KNOWN: dict[str, Classification] = {
+    "licence": classification(("nfr_request", 0.95)),
+    "rebate": classification(("rebate", 0.9), reply=0.1, review=0.8),
+    "price": classification(("quoting", 0.9)),
+}
+
+
+def by_word(mail: ClassifierInput) -> Classification:
+    text = f"{mail.subject} {mail.content}".lower()
+    return next((said for word, said in KNOWN.items() if word in text), classification(abstained="unlike any mail"))
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    office: DeskOffice
+    store: SqlStore
+    address: str
+
+
+@pytest.fixture
+def open_desk(desk: DeskOffice) -> Iterator[Desk]:
+    """A worker at its mailbox, every answer a draft, and the review desk beside it."""
+    config = desk.config.read_text().replace('rollout = "live"', 'rollout = "draft"')
+    desk.config.write_text(config.replace("undo_seconds = 0", "undo_seconds = 3"))
+    settings, read = desk.settings, reader(bootstrap.build_desk(desk.settings))
+    store = bootstrap.build_store(settings)
+    access = Access(store=store, passwords=Argon2Passwords(), clock=bootstrap.SystemClock())
+    for name, role in (("sam", AccountRole.LEAD), ("kim", AccountRole.SPECIALIST), ("eve", AccountRole.VIEWER)):
+        access.add(Account(name, name.title(), role), PASSWORD, "test")
+    worker = bootstrap.build_worker(
+        settings,
+        store=store,
+        submission=bootstrap.build_submission(settings),
+        classifier=FixedClassifier(classification(), by_word),
+        read=read,
+    )
+    with _running(worker.run, worker.stop), serving(build_app(settings, store, read), "127.0.0.1", 0) as address:
+        yield Desk(desk, store, address)
+    store.close()
+
+
+@contextmanager
+def _running(run: object, stop: object) -> Iterator[None]:
+    assert callable(run)
+    assert callable(stop)
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop()
+        thread.join()
+
+
+def shot(visitor: Visitor, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    visitor.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def open_thread(visitor: Visitor, subject: str) -> None:
+    visitor.page.goto(f"{visitor.address}/queue?box=all")
+    visitor.page.click(f".rows a.open:has-text('{subject}')")
+    visitor.page.wait_for_url("**/threads/*")
+
+
+def test_a_day_at_the_desk(open_desk: Desk, partner: MailProgram, mail_servers: MailServers) -> None:
+    with browsing(open_desk.address) as (sam,):
+        page = sam.page
+        sam.sign_in("sam", PASSWORD)
+        expect(page.locator(".empty")).to_be_visible()
+        shot(sam, "queue-empty")
+
+        # the queue fills while it is open
+        licence = partner.send(write_mail("How do we get a licence for our lab?", subject="Lab licence"))
+        expect(page.locator(".rows li", has_text="Lab licence")).to_be_visible()
+        rebate = partner.send(write_mail("Our rebate did not arrive, réclamation!", subject="Rebate of May"))
+        riddle = partner.send(write_mail("It is about the thing.", subject="A riddle"))
+        expect(page.locator(".rows li")).to_have_count(3)
+        shot(sam, "queue")
+
+        # two keys: open, approve; and cancelled within the window
+        page.click(".rows a.open:has-text('Lab licence')")
+        page.wait_for_url("**/threads/*")
+        expect(page.frame_locator("#answer-frame").locator("body")).to_contain_text("Not-For-Resale")
+        shot(sam, "thread")
+        page.keyboard.press("a")
+        expect(page.locator(".flash")).to_contain_text("leaves")
+        page.keyboard.press("z")
+        expect(page.locator("#status, .flash, .chips").first).to_be_visible()
+        open_thread(sam, "Lab licence")
+        expect(page.locator("#head .chips").first).to_contain_text("held")
+        assert partner.uids(is_answer_to(licence)) == []
+
+        # corrected and edited, then sent
+        page.keyboard.press("c")
+        page.select_option("#correct select[name=first]", "nfr_request")
+        page.check("#correct input[name=action][value=reply]")
+        page.fill("#correct input[name=why]", "they ask how to apply")
+        page.click("#correct button.strong")
+        expect(page.locator("#understood")).to_contain_text("sam")
+        page.keyboard.press("e")
+        page.fill("#markdown", "Hello,\n\nthe **lab licence** is on its way.\n")
+        page.keyboard.press("Control+Enter")
+        page.wait_for_load_state()
+        (answer,) = partner.await_mail(is_answer_to(licence))
+        assert "the lab licence is on its way" in text_of(answer)
+        assert answer["Auto-Submitted"] is None, "a person wrote it"
+
+        # search finds accents, a merge makes one of two
+        page.goto(f"{open_desk.address}/queue?box=all&q=reclamation")
+        expect(page.locator(".rows li")).to_have_count(1)
+        open_thread(sam, "A riddle")
+        into = open_desk_id(open_desk, "Rebate of May")
+        page.click("summary:has-text('More')")
+        page.fill("input[name=into]", str(into))
+        page.click("button:has-text('Merge')")
+        page.wait_for_url(f"**/threads/{into}*")
+        expect(page.locator("#talk")).to_contain_text("It is about the thing")
+
+        # many at once
+        page.goto(f"{open_desk.address}/queue")
+        page.check("#all")
+        page.select_option("#bulk-action", "assign")
+        page.select_option("#bulk-assign", "kim")
+        page.click("#bulk button:has-text('Do it')")
+        expect(page.locator(".rows li .chips", has_text="kim").first).to_be_visible()
+
+        for name in ("numbers", "training", "account", "outbox", "quarantine"):
+            page.goto(f"{open_desk.address}/{name}")
+            expect(page.locator("h1")).to_be_visible()
+            shot(sam, name)
+        page.click("button:has-text('Sign out')")
+        page.wait_for_url("**/login*")
+        page.goto(f"{open_desk.address}/queue")
+        page.wait_for_url("**/login*")
+        assert sam.elsewhere() == []
+        assert sam.seen.complaints == []
+        assert {rebate["Message-ID"], riddle["Message-ID"]}
+
+
+def open_desk_id(desk: Desk, subject: str) -> int:
+    with desk.store.view() as unit:
+        return next(one.id for one in unit.threads(50) if one.subject == subject)
+
+
+def test_two_specialists_do_not_answer_twice(open_desk: Desk, partner: MailProgram) -> None:
+    question = partner.send(write_mail("How do we get a licence for our lab?", subject="One licence"))
+    with browsing(open_desk.address, people=2) as (sam, kim):
+        for visitor, name in ((sam, "sam"), (kim, "kim")):
+            visitor.sign_in(name, PASSWORD)
+            expect(visitor.page.locator(".rows li", has_text="One licence")).to_be_visible()
+            open_thread(visitor, "One licence")
+            visitor.page.route("**/live*", lambda route: route.abort())  # kim's page does not hear of what sam does
+        kim.page.reload()
+        expect(kim.page.locator("#present")).to_contain_text("Sam", ignore_case=True)
+        sam.page.keyboard.press("a")
+        expect(sam.page.locator(".flash")).to_contain_text("leaves")
+        kim.page.click("button:has-text('Approve and send')")
+        expect(kim.page.locator("h1")).to_contain_text("has changed")
+        shot(kim, "collision")
+        partner.await_mail(is_answer_to(question))
+        assert len(partner.answers_to(question)) == 1
+
+
+def test_a_viewer_sees_and_changes_nothing(open_desk: Desk, partner: MailProgram) -> None:
+    partner.send(write_mail("How do we get a licence?", subject="For eyes only"))
+    with browsing(open_desk.address) as (eve,):
+        eve.sign_in("eve", PASSWORD)
+        expect(eve.page.locator(".rows li", has_text="For eyes only")).to_be_visible()
+        open_thread(eve, "For eyes only")
+        expect(eve.page.locator("#understood")).to_be_visible()
+        expect(eve.page.locator("button:has-text('Approve')")).to_have_count(0)
+        expect(eve.page.locator("#markdown")).to_have_count(0)
