@@ -39,7 +39,7 @@ from tests.faults.invariants import (
     Wish,
     broken,
 )
-from tests.faults.life import ONLY_POSTGRES, Address, JumpClock, Life, Moment, live
+from tests.faults.life import CANNOT_BEGIN, ONLY_POSTGRES, Address, JumpClock, Life, Moment, live
 from tests.faults.wires import LOOPBACK, SmtpWire, Wire
 from tests.faults.world import FAR_HOST, World, until, write_assets, write_config
 from tests.servers import MailServers
@@ -287,7 +287,7 @@ class Bench:
         left_out = set() if self.kind is Kind.POSTGRES else set(ONLY_POSTGRES)
         if Role.FETCH not in slot.roles:
             left_out |= {Moment.FETCHED, Moment.RECORDING, Moment.RECORDED, Moment.MOVED, Moment.MARKED}
-        return [moment for moment in Moment if moment not in left_out]
+        return [moment for moment in Moment if moment not in left_out | {Moment.ANY}]
 
     def arm(self) -> None:
         """See that each slot has a worker that is to die, at a moment that few have died at so far."""
@@ -297,10 +297,11 @@ class Bench:
             if slot.process is None:
                 moments = self._moments(slot)
                 rarest = min(self.counts.kills[one] for one in moments)
-                self.start(slot, self.random.choice([one for one in moments if self.counts.kills[one] <= rarest + 2]))
+                rare = [one for one in moments if self.counts.kills[one] <= rarest + 2]
+                self.start(slot, self.random.choice(rare))
 
     def bury_the_killed(self, seconds: float) -> int:
-        """Wait so long at most for deaths, and note them. Returns how many were killed."""
+        """Wait so long at most for deaths, and note them. Returns how many died at a moment with a name."""
         now = monotonic()
         due = [slot for slot in self.slots if slot.process is not None and slot.moment is not None]
         for slot in due:
@@ -317,11 +318,13 @@ class Bench:
                 continue
             process.join()
             slot.process = None
+            if process.exitcode == CANNOT_BEGIN:
+                continue
             if process.exitcode != -signal.SIGKILL or slot.moment is None:
                 raise Stuck(f"a worker ended by itself, exit code {process.exitcode}: {self._last_words(slot)}")
             self.excused[process.pid or 0] = f"killed: {slot.moment.value}"
             self.counts.kills[slot.moment] += 1
-            killed += 1
+            killed += slot.moment is not Moment.ANY
         return killed
 
     def _last_words(self, slot: Slot) -> str:
@@ -361,7 +364,7 @@ class Bench:
         for slot in self.slots:
             if slot.process is not None:
                 slot.process.join(_STOP_SECONDS)
-                if slot.process.exitcode != 0:
+                if slot.process.exitcode not in (0, CANNOT_BEGIN):
                     raise Stuck(f"a stop did not end well ({slot.process.exitcode}): {self._last_words(slot)}")
                 slot.process = None
 
@@ -452,6 +455,9 @@ class Bench:
 
     def _watch_for_falls(self) -> None:
         for slot in self.slots:
+            if slot.process is not None and slot.process.exitcode == CANNOT_BEGIN:
+                slot.process = None
+                self.start(slot)
             if slot.process is not None and slot.process.exitcode is not None:
                 raise Stuck(f"a worker ended by itself, exit code {slot.process.exitcode}: {self._last_words(slot)}")
 

@@ -35,10 +35,13 @@ from mailflow.core.classification import Classification, ClassifierInput
 from mailflow.core.fleet import ALL_ROLES, Role
 from mailflow.core.message import MailRef, OutboundMessage
 from mailflow.core.ports import Acceptance, Batch, Cursor, Disposition, Source, Submission, Survey
+from mailflow.errors import MailflowError
 from mailflow.reading.understand import reader
 from mailflow.settings import read_settings
 from mailflow.testing import FixedClassifier, classification
 
+CANNOT_BEGIN = 75
+"""Exit code of a worker whose store was out of reach when it began."""
 NETWORK_SECONDS = 4.0
 """Without a byte, after which a server counts as gone. Why so short: production waits a minute, the bench would too."""
 _NEW_NETWORK = 0x40000000
@@ -289,7 +292,15 @@ def open_ailing_engine(url: str, ailment: Path) -> Engine:
 
 
 def live(life: Life) -> None:
-    """The whole of a worker process."""
+    """The whole of a worker process. Like `mailflow run` it ends at once where it cannot begin; it is begun again."""
+    try:
+        _live(life)
+    except MailflowError as error:
+        sys.stdout.write(f"cannot begin: {error}\n")
+        sys.exit(CANNOT_BEGIN)
+
+
+def _live(life: Life) -> None:
     with life.log.open("ab", buffering=0) as log:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)

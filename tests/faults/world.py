@@ -155,13 +155,12 @@ class Disk:
         return self.folder / "ballast"
 
     def fill(self) -> None:
-        with self._ballast.open("wb") as file, suppress(OSError):
-            free = shutil.disk_usage(self.folder).free
-            os.posix_fallocate(file.fileno(), 0, max(free, 4096))
-        with self._ballast.open("ab") as file, suppress(OSError):
-            while True:
-                file.write(b"\0" * 4096)
-                file.flush()
+        """To the last block."""
+        with self._ballast.open("wb", buffering=0) as file:
+            for size in (1 << 20, 4096):
+                with suppress(OSError):
+                    while file.write(b"\0" * size) == size:
+                        pass
 
     def empty(self) -> None:
         self._ballast.unlink(missing_ok=True)
