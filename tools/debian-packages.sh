@@ -13,6 +13,7 @@ need dovecot-lmtpd /usr/lib/dovecot/lmtp
 need exim4-daemon-light /usr/sbin/exim4
 need openssl /usr/bin/openssl
 need postgresql /usr/lib/postgresql/*/bin/initdb
+need chromium /usr/bin/chromium /usr/bin/chromium-browser
 [ -z "$missing" ] && exit 0
 if [ "$(id -u)" != 0 ]; then
   echo "not root: tests that need these Debian packages will be skipped:$missing" >&2

@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 
 from mailflow.core.accounts import Signed
 from mailflow.core.canned import Canned
+from mailflow.core.delivery import OutboxState
 from mailflow.core.partner import Partner
 from mailflow.core.playbook import FACTS, Intent
 from mailflow.core.receipt import Receipt
@@ -332,7 +333,7 @@ def _shown(view: ThreadView, mails: Sequence[MailView]) -> list[ShownMail]:
         ShownMail(
             mail,
             blocks(mail.text, mail.new_spans, [one.evidence for one in mail.intents]),
-            mail.id in (came_in, newest),
+            mail.id in (came_in, newest) and mail.answer_state != OutboxState.CANCELLED,
             mail.id == first,
         )
         for mail in reversed(mails)

@@ -94,14 +94,16 @@ if (newest !== undefined) {
 // ---------------------------------------------------------------- the undo window counts down
 
 const firstSeen = new WeakMap();
-setInterval(() => {
+function countDown() {
   for (const one of $$(".countdown")) {
     if (!firstSeen.has(one)) firstSeen.set(one, performance.now());
     const atServer = Date.parse(one.dataset.now) + performance.now() - firstSeen.get(one);
     const left = Math.ceil((Date.parse(one.dataset.until) - atServer) / 1000);
     one.textContent = left > 0 ? ` in ${left} s` : " now";
   }
-}, 1000);
+}
+countDown();
+setInterval(countDown, 1000);
 
 // ---------------------------------------------------------------- who else looks
 
@@ -129,7 +131,7 @@ function frame() {
     Object.assign(fresh, { id: "answer-frame", className: "letter", title: "The answer as it will arrive", height: 300 });
     fresh.setAttribute("sandbox", "");
     fresh.src = `/threads/${thread}/answer`;
-    $("#editor").before(fresh);
+    $("#answer .answer").append(fresh);
   } else old.replaceWith(fresh); // a new frame: going back does not go through every preview
 }
 
@@ -215,8 +217,8 @@ document.addEventListener("click", (event) => {
 
 function reveal(details) {
   details.open = true;
-  details.scrollIntoView({ block: "nearest" });
-  $("textarea, select, input:not([type=hidden]), button", details)?.focus();
+  details.scrollIntoView({ block: "start" });
+  $("textarea, select, input:not([type=hidden]), button", details)?.focus({ preventScroll: true });
 }
 
 // ---------------------------------------------------------------- keys
