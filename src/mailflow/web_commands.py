@@ -6,9 +6,10 @@ Rule: FastAPI and uvicorn are imported where they are used; without the extra `w
 from __future__ import annotations
 
 import signal
+import socket
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -129,13 +130,19 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 @contextmanager
 def served(chosen: settings.Settings, store: SqlStore) -> Iterator[str]:
     """The desk on loopback, at its port or, where that is taken, at another one. Gives its address."""
-    app = build_app(chosen, store)
-    with ExitStack() as stack:
-        try:
-            address = stack.enter_context(serving(app, "127.0.0.1", chosen.web.port))
-        except SettingsError:
-            address = stack.enter_context(serving(app, "127.0.0.1", 0))
+    port = chosen.web.port if _is_free(chosen.web.port) else 0
+    with serving(build_app(chosen, store), "127.0.0.1", port) as address:
         yield address
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

@@ -104,11 +104,10 @@ class PostgresHost:
     def __init__(self, server: PostgresServer, disk: Path | None) -> None:
         self._server = server
         self._admin = create_engine(server.url("postgres"), isolation_level="AUTOCOMMIT", pool_size=1)
-        with self._admin.connect() as connection:
-            self._data = str(connection.scalar(text("SHOW data_directory")))
-            if disk is not None:
-                shutil.chown(disk, "postgres" if os.geteuid() == 0 else None)
-                connection.execute(text(f"CREATE TABLESPACE small LOCATION '{disk}'"))
+        self._data = self.ask("SHOW data_directory")
+        if disk is not None:
+            shutil.chown(disk, "postgres")
+            self.say(f"CREATE TABLESPACE small LOCATION '{disk}'")
         self._is_small = disk is not None
         self.address = Address("127.0.0.1", server.port)
 
@@ -122,6 +121,10 @@ class PostgresHost:
         with self._admin.connect() as connection:
             for statement in statements:
                 connection.execute(text(statement))
+
+    def ask(self, question: str) -> str:
+        with self._admin.connect() as connection:
+            return str(connection.scalar(text(question)))
 
     def hang_up(self, database: str) -> None:
         self.say(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
