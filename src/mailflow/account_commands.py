@@ -58,7 +58,7 @@ def users_add(
 
 @users_app.command("list")
 def users_list(config: ConfigOption = None) -> None:
-    """The accounts."""
+    """The accounts, and who may sign in."""
     with explained(), _access(config).store.view() as unit:
         out.print(console.accounts_table(unit.accounts()))
 
