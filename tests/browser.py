@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Dialog, Page, sync_playwright
 
 PROGRAMS = ("chromium", "chromium-browser")
 PATIENCE_MS = 20_000
@@ -45,8 +45,12 @@ class Visitor:
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.seen.complaints.append(f"script: {error}"))
         page.on("console", lambda said: self.seen.complaints.append(said.text) if said.type == "error" else None)
-        page.on("dialog", lambda dialog: (self.seen.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        page.on("dialog", self._refuse)
         return page
+
+    def _refuse(self, dialog: Dialog) -> None:
+        self.seen.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def sign_in(self, name: str, password: str) -> None:
         self.page.goto(f"{self.address}/login")

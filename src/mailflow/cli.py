@@ -19,6 +19,7 @@ from mailflow import (
     bootstrap,
     canned_commands,
     console,
+    data_commands,
     doctor_commands,
     learning,
     learning_commands,
@@ -114,6 +115,12 @@ def demo(
 
 
 app.command("web")(web_commands.web)
+store_commands.db_app.command("rekey")(data_commands.rekey)
+app.command("backup")(data_commands.backup)
+app.command("restore")(data_commands.restore)
+app.command("migrate-store")(data_commands.migrate_store)
+app.command("purge")(data_commands.purge)
+app.command("erase")(data_commands.erase)
 
 
 app.command("reconcile")(store_commands.reconcile)

@@ -7,7 +7,7 @@ taken out, so that a mail cannot drive the terminal.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from mailflow.core.findings import Status
 from mailflow.core.fleet import WorkerRecord
 from mailflow.core.partner import Partner
 from mailflow.core.replay import ReplayReport
+from mailflow.core.retention import Receipt as ErasureReceipt
 from mailflow.core.review import Account, CorrectionView
 from mailflow.core.storage import (
     DecidedMail,
@@ -231,6 +232,24 @@ def tokens_table(tokens: Sequence[SignIn]) -> Table:
         times = instant(one.created_at), instant(one.seen_at), instant(one.expires_at)
         table.add_row(one.token_sha256[:12], plain(one.name), *times)
     return table
+
+
+def counts_table(counts: Mapping[str, int], what: str) -> Table:
+    table = new_table(what, "how many")
+    for name, count in counts.items():
+        table.add_row(name.replace("_", " "), str(count))
+    return table
+
+
+def receipt_view(receipt: ErasureReceipt) -> Text:
+    """To be sent to whoever asked for the erasure; it holds no address."""
+    counted = (f"{name.replace('_', ' ')}: {count}" for name, count in receipt.counts.as_dict.items() if count)
+    return plain(
+        f"receipt {receipt.id} of mailflow {receipt.version}\n"
+        f"erased {receipt.at:%Y-%m-%d %H:%M:%S} UTC by {receipt.actor}\n"
+        f"address, as a keyed hash: {receipt.address_hmac}\n"
+        f"{', '.join(counted) or 'nothing was here'}"
+    )
 
 
 def mutes_table(mutes: Sequence[Mute]) -> Table:

@@ -12,7 +12,7 @@ import random
 import re
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ from typing import Any, Self
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, func, select, text
 from tests.e2e.mailboxes import DESK, PARTNER
 from tests.faults.invariants import (
     SAFE,
@@ -66,6 +66,19 @@ class Kind(StrEnum):
 
 WORKERS = {Kind.SQLITE: 1, Kind.POSTGRES: 3}
 _ROLES = (ALL_ROLES, ALL_ROLES, frozenset({Role.PROCESS, Role.SEND}))
+
+
+class Area(StrEnum):
+    """What fails."""
+
+    IMAP = "the IMAP server"
+    SMTP = "the mail server"
+    REFUSALS = "the mail server, which refuses for now"
+    NETWORK = "the network"
+    STORE = "the store"
+    CLOCK = "the clock"
+    MAILBOX = "the mailbox, changed by somebody"
+    WORKERS = "the workers among each other"
 
 
 class Stuck(AssertionError):
@@ -191,12 +204,16 @@ class Bench:
         self._receipts: list[Receipt] = []
         self._put_away: Counter[str] = Counter()
         self._accepted: Counter[str] = Counter()
-        self._log_read = (world.mail.servers.root / "log" / "exim-main").stat().st_size if self._exim_log.exists() else 0
+        self._log_read = (
+            (world.mail.servers.root / "log" / "exim-main").stat().st_size if self._exim_log.exists() else 0
+        )
         self.excused: dict[int, str] = {}
         self._stack = ExitStack()
         self.slots = self._make_slots()
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["tests.faults.life", "mailflow.adapters.schema", "mailflow.adapters.jobs"])
+        self._context.set_forkserver_preload(
+            ["tests.faults.life", "mailflow.adapters.schema", "mailflow.adapters.jobs"]
+        )
 
     # ------------------------------------------------------------------ making
 
@@ -483,7 +500,9 @@ class Bench:
             mails = _states(db, INBOUND, INBOUND.c.state.not_in(FINAL_INBOUND))
             open_states = (OutboxState.QUEUED, OutboxState.SENDING)
             answers = _states(db, OUTBOX, OUTBOX.c.state.in_(open_states))
-            unmoved = db.scalar(select(func.count()).select_from(INBOUND).where(INBOUND.c.acknowledged_at.is_(None))) or 0
+            unmoved = (
+                db.scalar(select(func.count()).select_from(INBOUND).where(INBOUND.c.acknowledged_at.is_(None))) or 0
+            )
             dues = [
                 db.scalar(select(func.max(INBOUND.c.due_at)).where(INBOUND.c.state == InboundState.RECEIVED)),
                 db.scalar(select(func.max(OUTBOX.c.due_at)).where(OUTBOX.c.state == OutboxState.QUEUED)),
@@ -508,11 +527,13 @@ class Bench:
     def _due_jobs(self, db: Connection) -> int:
         if self.kind is Kind.SQLITE:
             return 0
-        due = "status = 'todo' AND (scheduled_at IS NULL OR scheduled_at < now())"
-        return db.scalar(text(f"SELECT count(*) FROM procrastinate_jobs WHERE {due}")) or 0
+        return db.scalar(text(
+            "SELECT count(*) FROM procrastinate_jobs "
+            "WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at < now())"
+        )) or 0  # fmt: skip
 
     def _stale_jobs(self, db: Connection) -> int:
-        """Why so long: Procrastinate takes a worker for dead after half a minute, and is looked at every ten seconds."""
+        """Why 75: Procrastinate takes a worker for dead after 30 s, workers look for that every 10 s, and then begin."""
         if self.kind is Kind.SQLITE:
             return 0
         return db.scalar(text(
@@ -636,18 +657,22 @@ class Bench:
             self.bury_the_killed(min(left, 0.3))
             self.arm()
 
-    def round(self, fault: "Fault | None", kills: int, name: str = "") -> Facts:
-        """Kills, one fault with more of them, then rest and the check of everything."""
+    def suffer(self, name: str, fault: "Fault") -> None:
+        """One fault while mail comes in and workers die; healed in the end."""
+        self.arm()
+        self.feed(3)
+        fault.inject(self)
+        self.feed(2)
+        self.stand(fault.seconds)
+        fault.heal(self)
+        self.counts.faults[name] += 1
+
+    def round(self, faults: "Mapping[str, Fault]", kills: int) -> Facts:
+        """Kills, then faults with more of them, then rest and the check of everything."""
         self.kill(kills)
         self.check_safety()
-        if fault is not None:
-            self.arm()
-            self.feed(3)
-            fault.inject(self)
-            self.feed(2)
-            self.stand(fault.seconds)
-            fault.heal(self)
-            self.counts.faults[name] += 1
+        for name, fault in faults.items():
+            self.suffer(name, fault)
         self.come_to_rest()
         facts = self.check()
         self.set_clock_right()
@@ -673,6 +698,7 @@ class Pending:
 class Fault:
     """Something that goes wrong for a while."""
 
+    area: "Area"
     inject: "Callable[[Bench], None]"
     heal: "Callable[[Bench], None]" = lambda bench: None
     on: frozenset[Kind] = frozenset(Kind)

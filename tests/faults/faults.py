@@ -1,22 +1,23 @@
 """FAULTS: what goes wrong on the bench, by name, each with the way to bring it about and the way to heal it.
 
-Rule: a fault changes the surroundings (servers, network, disk, clock, the desk's mailbox) or does to a store what another
-worker may do; nothing in a worker is switched.
+Rule: a fault changes the surroundings (servers, network, disk, clock, the desk's mailbox), or does to the store what
+another worker may do; nothing in a worker is switched.
 """
 
 import os
 import signal
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
-from sqlalchemy import func, select, text
-from tests.faults.bench import Bench, Fault, Kind, Wires
+from sqlalchemy import Connection, func, select, text
+from sqlalchemy.exc import OperationalError
+from tests.faults.bench import Area, Bench, Fault, Kind, Wires
 from tests.faults.wires import Wire
 from tests.faults.world import plug, until
 
 from mailflow.adapters.sql.session import LEASE, WORKER
-from mailflow.adapters.store import SqlUnit
 
 ONLY_POSTGRES, ONLY_SQLITE = frozenset({Kind.POSTGRES}), frozenset({Kind.SQLITE})
 _TABLES = ("inbound", "outbox", "raw")
@@ -54,6 +55,12 @@ def _heal_wires(bench: Bench) -> None:
     for wires in bench.wires:
         for wire in wires.all:
             wire.heal()
+
+
+def _hold_wires(bench: Bench) -> None:
+    for wires in bench.wires:
+        for wire in wires.all:
+            wire.hold()
 
 
 def _slow(bench: Bench) -> None:
@@ -148,21 +155,20 @@ class _Lock:
     """Somebody else holds the whole store: a backup, a forgotten transaction."""
 
     def __init__(self) -> None:
-        self._held: dict[int, object] = {}
+        self._held: Connection | None = None
 
     def take(self, bench: Bench) -> None:
         connection = bench.engine.connect()
         connection.begin()
         if bench.kind is Kind.POSTGRES:
-            with suppress(Exception):
+            with suppress(OperationalError):  # somebody else has it
                 connection.execute(text("SET lock_timeout = '5s'"))
                 connection.execute(text("LOCK TABLE inbound, outbox IN ACCESS EXCLUSIVE MODE"))
-        self._held[id(bench)] = connection
+        self._held = connection
 
     def let_go(self, bench: Bench) -> None:
-        connection = self._held.pop(id(bench), None)
-        if connection is not None:
-            connection.close()  # type: ignore[attr-defined]  # a Connection, which may not be named in a dict of objects
+        if self._held is not None:
+            self._held.close()
 
 
 _LOCK = _Lock()
@@ -207,8 +213,6 @@ def _take_leases(bench: Bench) -> None:
 
 
 def _begin_another(bench: Bench) -> None:
-    from dataclasses import replace
-
     extra = replace(bench.slots[0], number=len(bench.slots), process=None, moment=None)
     bench.slots.append(extra)
     bench.start(extra)
@@ -260,46 +264,49 @@ def _stop_and_start(bench: Bench) -> None:
     bench.stop_all()
 
 
-def _digest(unit: SqlUnit) -> int:
-    return len(unit.workers())
-
-
 FAULTS: dict[str, Fault] = {
-    "IMAP server restarted": Fault(_stop("dovecot"), _start("dovecot")),
-    "mail server restarted": Fault(_stop("exim4"), _start("exim4")),
-    "PostgreSQL thrown over": Fault(_throw_over, on=ONLY_POSTGRES),
-    "IMAP connections cut": Fault(_each(lambda wires: wires.imap, Wire.hang_up), seconds=0.5),
-    "IMAP server unreachable": Fault(_each(lambda wires: wires.imap, Wire.cut), _heal_wires),
-    "IMAP connections half-open": Fault(_each(lambda wires: wires.imap, Wire.deafen), _heal_wires),
-    "SMTP connections cut": Fault(_each(lambda wires: wires.smtp, Wire.hang_up), seconds=0.5),
-    "SMTP server unreachable": Fault(_each(lambda wires: wires.smtp, Wire.cut), _heal_wires),
-    "SMTP connections half-open": Fault(_each(lambda wires: wires.smtp, Wire.deafen), _heal_wires),
-    "SMTP lost in the content": Fault(_lose("DATA"), _heal_wires),
-    "SMTP reply to the content lost": Fault(_lose("DOT"), _heal_wires),
-    "4xx storm: at MAIL, hanging up": Fault(_refuse("MAIL", b"421 4.3.2 shutting down\r\n"), _heal_wires),
-    "4xx storm: at RCPT": Fault(_refuse("RCPT", b"451 4.3.0 try again later\r\n"), _heal_wires),
-    "4xx storm: at DATA": Fault(_refuse("DATA", b"452 4.3.1 no space\r\n"), _heal_wires),
-    "4xx storm: after the content": Fault(_refuse("DOT", b"451 4.7.1 greylisted\r\n"), _heal_wires),
-    "SMTP login refused": Fault(_refuse("AUTH", b"454 4.7.0 temporary failure\r\n"), _heal_wires),
-    "all servers slow": Fault(_slow, _heal_wires, seconds=2.5),
-    "network held, then all of it comes": Fault(
-        lambda bench: [wire.hold() for wires in bench.wires for wire in wires.all] and None, _heal_wires, seconds=3.0
+    "IMAP server restarted": Fault(Area.IMAP, _stop("dovecot"), _start("dovecot")),
+    "mail server restarted": Fault(Area.SMTP, _stop("exim4"), _start("exim4")),
+    "PostgreSQL thrown over": Fault(Area.STORE, _throw_over, on=ONLY_POSTGRES),
+    "IMAP connections cut": Fault(Area.IMAP, _each(lambda wires: wires.imap, Wire.hang_up), seconds=0.5),
+    "IMAP server unreachable": Fault(Area.IMAP, _each(lambda wires: wires.imap, Wire.cut), _heal_wires),
+    "IMAP connections half-open": Fault(Area.IMAP, _each(lambda wires: wires.imap, Wire.deafen), _heal_wires),
+    "SMTP connections cut": Fault(Area.SMTP, _each(lambda wires: wires.smtp, Wire.hang_up), seconds=0.5),
+    "SMTP server unreachable": Fault(Area.SMTP, _each(lambda wires: wires.smtp, Wire.cut), _heal_wires),
+    "SMTP connections half-open": Fault(Area.SMTP, _each(lambda wires: wires.smtp, Wire.deafen), _heal_wires),
+    "SMTP lost in the content": Fault(Area.SMTP, _lose("DATA"), _heal_wires),
+    "SMTP reply to the content lost": Fault(Area.SMTP, _lose("DOT"), _heal_wires),
+    "4xx storm: at MAIL, hanging up": Fault(
+        Area.REFUSALS, _refuse("MAIL", b"421 4.3.2 shutting down\r\n"), _heal_wires
     ),
-    "database connections cut": Fault(_hang_up_database, on=ONLY_POSTGRES, seconds=0.5),
-    "a machine cut off for a moment": Fault(_unplug, _plug_in, on=ONLY_POSTGRES, seconds=4.0),
-    "a machine cut off until it counts as dead": Fault(_unplug, _plug_in, on=ONLY_POSTGRES, seconds=37.0, is_long=True),
-    "disk full": Fault(_fill_the_disk, _empty_the_disk, seconds=2.0),
-    "database only readable": Fault(_only_read(True), _only_read(False), seconds=2.0),
-    "database locked by another": Fault(_LOCK.take, _LOCK.let_go, seconds=2.5),
-    "clock jumps forward by days": Fault(_jump_forward),
-    "clock jumps back by hours": Fault(_jump_back),
-    "UIDVALIDITY changes": Fault(Bench.renumber),
-    "mail deleted under our feet": Fault(Bench.somebody_deletes),
-    "a worker that lives is declared dead": Fault(_strike_off),
-    "two workers on one mailbox": Fault(_begin_another, _end_another, on=ONLY_SQLITE, seconds=2.5),
-    "two workers on one mailbox, the lease lost": Fault(_take_leases, seconds=2.0),
-    "a worker stands still until it counts as dead": Fault(_PAUSE.begin, _PAUSE.end),
-    "all workers stopped and started": Fault(_stop_and_start, seconds=0.0),
+    "4xx storm: at RCPT": Fault(Area.REFUSALS, _refuse("RCPT", b"451 4.3.0 try again later\r\n"), _heal_wires),
+    "4xx storm: at DATA": Fault(Area.REFUSALS, _refuse("DATA", b"452 4.3.1 no space\r\n"), _heal_wires),
+    "4xx storm: after the content": Fault(Area.REFUSALS, _refuse("DOT", b"451 4.7.1 greylisted\r\n"), _heal_wires),
+    "SMTP login refused": Fault(Area.REFUSALS, _refuse("AUTH", b"454 4.7.0 temporary failure\r\n"), _heal_wires),
+    "all servers slow": Fault(Area.NETWORK, _slow, _heal_wires, seconds=2.5),
+    "network held, then all of it comes": Fault(
+        Area.NETWORK,
+        _hold_wires,
+        _heal_wires,
+        seconds=3.0,
+    ),
+    "database connections cut": Fault(Area.STORE, _hang_up_database, on=ONLY_POSTGRES, seconds=0.5),
+    "a machine cut off for a moment": Fault(Area.NETWORK, _unplug, _plug_in, on=ONLY_POSTGRES, seconds=4.0),
+    "a machine cut off until it counts as dead": Fault(
+        Area.NETWORK, _unplug, _plug_in, on=ONLY_POSTGRES, seconds=37.0, is_long=True
+    ),
+    "disk full": Fault(Area.STORE, _fill_the_disk, _empty_the_disk, seconds=2.0),
+    "database only readable": Fault(Area.STORE, _only_read(True), _only_read(False), seconds=2.0),
+    "database locked by another": Fault(Area.STORE, _LOCK.take, _LOCK.let_go, seconds=2.5),
+    "clock jumps forward by days": Fault(Area.CLOCK, _jump_forward),
+    "clock jumps back by hours": Fault(Area.CLOCK, _jump_back),
+    "UIDVALIDITY changes": Fault(Area.MAILBOX, Bench.renumber),
+    "mail deleted under our feet": Fault(Area.MAILBOX, Bench.somebody_deletes),
+    "a worker that lives is declared dead": Fault(Area.WORKERS, _strike_off),
+    "two workers on one mailbox": Fault(Area.WORKERS, _begin_another, _end_another, on=ONLY_SQLITE, seconds=2.5),
+    "two workers on one mailbox, the lease lost": Fault(Area.WORKERS, _take_leases, seconds=2.0),
+    "a worker stands still until it counts as dead": Fault(Area.WORKERS, _PAUSE.begin, _PAUSE.end),
+    "all workers stopped and started": Fault(Area.WORKERS, _stop_and_start, seconds=0.0),
 }
 
 

@@ -9,6 +9,7 @@ import argparse
 import platform
 import random
 import re
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -75,9 +76,7 @@ def run(progress: Progress, out: Path) -> bool:
         world = stack.enter_context(running_world(with_postgres=True))
         progress.versions, progress.means = _versions(world), _means(world)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mfbench-")))
-        benches = [
-            stack.enter_context(Bench(world, kind, folder / kind, seed=progress.seed)) for kind in Kind
-        ]  # fmt: skip
+        benches = [stack.enter_context(Bench(world, kind, folder / kind, seed=progress.seed)) for kind in Kind]
         orders = {bench.kind: schedule(bench.kind, progress.seed) for bench in benches}
         while progress.all_faults < progress.wanted_faults or progress.named_kills < progress.wanted_kills:
             for bench in benches:
@@ -86,7 +85,7 @@ def run(progress: Progress, out: Path) -> bool:
                     kills = -(-max(progress.wanted_kills - progress.named_kills, 0) // left)
                     name = next(orders[bench.kind])
                     try:
-                        facts = bench.round(FAULTS[name], min(kills, 12), name)
+                        facts = bench.round({name: FAULTS[name]}, min(kills, 12))
                     except Stuck as error:
                         progress.trouble = f"{bench.kind}, {name}: {error}"
                     else:
@@ -113,14 +112,8 @@ def _versions(world: World) -> str:
     ours = ", ".join(f"{name} {version(name)}" for name in ("SQLAlchemy", "psycopg", "procrastinate", "imapclient"))
     return (
         f"Python {platform.python_version()}, Dovecot {dovecot}, Exim {exim[1] if exim else '?'}, "
-        f"PostgreSQL {postgres}, SQLite {_sqlite_version()}, {ours}"
+        f"PostgreSQL {postgres}, SQLite {sqlite3.sqlite_version}, {ours}"
     )
-
-
-def _sqlite_version() -> str:
-    import sqlite3
-
-    return sqlite3.sqlite_version
 
 
 def _says(*words: str) -> str:
@@ -141,29 +134,31 @@ def page(progress: Progress) -> str:
     if progress.trouble:
         state = "ended by a broken invariant"
     anywhere = sum(one[Moment.ANY] for one in progress.kills.values())
-    workers = ", ".join(f"{kind} with {WORKERS[kind]} worker process{'es' if WORKERS[kind] > 1 else ''}" for kind in Kind)
+    workers = ", ".join(
+        f"{kind} with {WORKERS[kind]} worker process{'es' if WORKERS[kind] > 1 else ''}" for kind in Kind
+    )
     return f"""# Faults
 
-Workers are killed and servers fail, over and over, while mail comes in; then everything must add up. `make faults` makes
-this page; how it is done stands in `tests/faults`. A short run belongs to `make test`.
+Workers are killed and servers fail, over and over, while mail comes in; then everything must add up. `make faults`
+makes this page; how it is done stands in `tests/faults`. A short run belongs to `make test`.
 
 - Begun {progress.started_at:%Y-%m-%d %H:%M} UTC, {progress.seconds / 60:.0f} minutes, seed {progress.seed}; {state}.
 - {workers}; real Dovecot, Exim and PostgreSQL, real IMAP, SMTP and SQL; only the classifier gives fixed answers.
 - {progress.versions}.
 - {progress.means}.
-- **{progress.named_kills} kills** (SIGKILL) at named moments and {anywhere} at any time, **{progress.all_faults} other faults**.
-  Most faults had kills in their midst.
-- After each of the {progress.checks} rounds all {len(AT_REST)} invariants were asked of all mail so far ({len(SAFE)} of them also
-  while mail was on its way).
+- {sure}, **{progress.all_faults} other faults**.
+  Workers died in the midst of most faults too.
+- After each of the {progress.checks} rounds, {len(AT_REST)} invariants were asked of all mail so far; {len(SAFE)} of them
+  while mail was on its way, too.
 
 ## What became of the mail
 
 {_table(_tally_rows(progress))}
 
-`uncertain` is what the desk shows to a person and never sends again by itself. Each such answer has a reason that somebody
-else has seen: its worker was killed or declared dead while it had the answer in hand, or the relay before the mail server
-saw the connection end between DATA and its reply. Those that did not arrive died between the claim and the last octet;
-the ledger cannot tell them from the others, so a person is asked.
+`uncertain` is what the desk shows to a person and never sends again by itself. Each such answer has a reason that was
+seen from outside: its worker was killed or declared dead while it had the answer in hand, or the relay before the mail
+server saw the connection end between DATA and the worker's next word. Those that did not arrive were stopped between the
+claim and the last octet; the ledger cannot tell them from the others, so a person is asked.
 
 ## Kills by moment
 

@@ -1,4 +1,4 @@
-"""What surrounds the workers of the bench: servers that can be stopped and started, disks, networks, and the desk's files.
+"""What surrounds the workers of the bench: servers that stop and start, disks, networks, and the desk's files.
 
 What needs privileges (a small disk of our own, a network namespace) is asked for first, and done another way where a
 container does not have them: World says which way it is.
@@ -55,7 +55,11 @@ class MailHost:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
         self._commands = {
             "dovecot": (["dovecot", "-F", "-c", f"{servers.root}/dovecot.conf"], servers.imap_port, "run/master.pid"),
-            "exim4": (["exim4", "-C", f"{servers.root}/exim.conf", "-bdf", "-q2s"], servers.submission_port, "run/exim.pid"),
+            "exim4": (
+                ["exim4", "-C", f"{servers.root}/exim.conf", "-bdf", "-q2s"],
+                servers.submission_port,
+                "run/exim.pid",
+            ),
         }
 
     def stop(self, name: str) -> None:
@@ -127,7 +131,10 @@ class PostgresHost:
             return str(connection.scalar(text(question)))
 
     def hang_up(self, database: str) -> None:
-        self.say(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'")
+        with self._admin.connect() as connection:
+            connection.execute(
+                text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :name"), {"name": database}
+            )
 
     def throw_over(self) -> None:
         """As a power cut would, and start."""
@@ -135,11 +142,8 @@ class PostgresHost:
         programs = postgres_programs()
         assert programs is not None
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        subprocess.run(
-            [*as_user, programs / "pg_ctl", "-D", self._data, "-w", "-m", "immediate", "-l", f"{self._data}/../log2", "restart"],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )  # fmt: skip
+        control = [*as_user, programs / "pg_ctl", "-D", self._data, "-l", f"{self._data}/../log-again"]
+        subprocess.run([*control, "-w", "-m", "immediate", "restart"], check=True, stdout=subprocess.DEVNULL)
 
     def close(self) -> None:
         self._admin.dispose()
@@ -173,11 +177,8 @@ class Disk:
 def small_disk() -> Iterator[Disk]:
     """A tmpfs of SMALL_DISK_MIB where we may mount one, else a plain folder."""
     folder = Path(tempfile.mkdtemp(prefix="mfdisk-"))
-    options = f"size={SMALL_DISK_MIB}m"
-    is_small = (
-        os.geteuid() == 0
-        and subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=False, capture_output=True).returncode == 0
-    )  # fmt: skip
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK_MIB}m", "tmpfs", str(folder)]
+    is_small = os.geteuid() == 0 and _succeeds(mount)
     try:
         yield Disk(folder, is_small)
     finally:
@@ -210,7 +211,11 @@ def other_machine() -> Iterator[str]:
 
 
 def _ip(words: str) -> bool:
-    return subprocess.run(["ip", *words.split()], check=False, capture_output=True).returncode == 0
+    return _succeeds(["ip", *words.split()])
+
+
+def _succeeds(command: list[str]) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def plug(is_in: bool) -> None:
@@ -244,7 +249,8 @@ def write_config(folder: Path, servers: MailServers, store_url: str, undo_second
     config = folder / "mailflow.toml"
     config.write_text(
         f'[desk]\nrollout = "live"\nundo_seconds = {undo_seconds}\naddresses = ["{DESK}"]\n'
-        f'own_domains = ["helpdesk.example"]\ntrusted_authserv_ids = ["{AUTHSERV_ID}"]\nassets = "{folder / "assets"}"\n'
+        f'own_domains = ["helpdesk.example"]\ntrusted_authserv_ids = ["{AUTHSERV_ID}"]\n'
+        f'assets = "{folder / "assets"}"\n'
         f"[imap]\n{login}port = {servers.imap_port}\npoll_seconds = 5\n"
         f"[smtp]\n{login}port = {servers.submission_port}\nmax_per_minute = 1000000\n"
         f'[store]\nurl = "{store_url}"\n',

@@ -6,7 +6,6 @@ import pytest
 from tests.services.office import question
 from tests.web.desk_pages import WebOffice, drafted, held
 
-from mailflow.core.delivery import OutboxState
 from mailflow.core.review import Box, Filter
 
 
@@ -55,12 +54,25 @@ def test_within_its_undo_window_an_answer_is_cancelled_and_its_words_are_a_draft
 
 
 def test_an_automatic_answer_that_was_cancelled_is_prepared_for_a_person(desk: WebOffice) -> None:
-    desk.office.processing().undo = timedelta(seconds=30)
+    desk.office.undo = timedelta(seconds=30)
     desk.office.work(question(1))
-    assert desk.office.answers()[0].state is OutboxState.SENT, "this desk has no undo window of its own"
-    page = desk.person("sam").get("/threads/1")
-    assert "Another answer" in page.words
-    assert "Approve and send" not in page.words, "the same text twice helps nobody"
+    sam = desk.person("sam")
+    assert "Approve and send" not in sam.get("/threads/1").words, "the same text twice helps nobody"
+    page = sam.post("/outbox/1/cancel", {"back": "1"})
+    assert "Approve and send" in page.words
+    sam.act("approve", desk.view(), desk)
+    (mail,) = desk.send_all()
+    assert "Auto-Submitted" not in mail
+
+
+def test_an_answered_thread_takes_another_answer_but_not_the_same_again(desk: WebOffice) -> None:
+    desk.office.work(question(1))
+    sam = desk.person("sam")
+    assert "Another answer" in sam.get("/threads/1").words
+    refused = sam.act("approve", desk.view(), desk)
+    assert refused.status == 422 and "has its answer already" in refused.words
+    assert sam.act("send", desk.view(), desk, markdown="One more thing").status == 200
+    assert len(desk.send_all()) == 1
 
 
 def test_approving_twice_sends_once(desk: WebOffice) -> None:
@@ -86,17 +98,8 @@ def test_a_thread_that_changed_stops_the_answer_and_shows_what_is_new(desk: WebO
     sam, view = desk.person("sam"), desk.view()
     at = desk.clock.now().isoformat()
     desk.clock.advance(timedelta(seconds=5))
-    desk.office.work(
-        held(2, sender="ann@partner1.example", subject="Re: Riddle", in_reply_to="<q1@partner.example>", body_="")
-        if False
-        else question(
-            2,
-            sender="ann@partner1.example",
-            body="another riddle, with a twist",
-            subject="Re: Riddle",
-            In_Reply_To="<q1@partner.example>",
-        )
-    )
+    more = {"sender": "ann@partner1.example", "subject": "Re: Riddle", "In_Reply_To": "<q1@partner.example>"}
+    desk.office.work(question(2, body="another riddle, with a twist", **more))
     page = sam.post("/threads/1/send", {"version": view.row.version, "at": at, "markdown": "My careful words"})
     assert page.status == 409
     assert "another riddle, with a twist" in page.words
@@ -156,13 +159,14 @@ def test_spam_teaches_the_model(desk: WebOffice) -> None:
 def test_a_thread_sleeps_until_its_time_in_the_zone_of_who_says_so(desk: WebOffice) -> None:
     desk.office.work(held())
     sam = desk.person("sam")
+    assert "choose one, or write" in sam.act("snooze", desk.view(), desk, value="soon").words
+    for wrong in ("2020-01-01T00:00", "9999-12-31T23:59", "0001-01-01T00:00+14:00"):
+        assert sam.act("snooze", desk.view(), desk, value=wrong).status == 422, wrong
     sam.act("snooze", desk.view(), desk, value="2026-03-03T09:00")
     assert desk.queue() == ()
     assert [row.id for row in desk.queue(Filter(Box.SNOOZED))] == [1]
     desk.clock.advance(timedelta(days=1))
     assert [row.id for row in desk.queue()] == [1]
-    assert "choose one, or write" in sam.act("snooze", desk.view(), desk, value="soon").words
-    assert sam.act("snooze", desk.view(), desk, value="2020-01-01T00:00").status == 422
 
 
 def test_a_thread_is_handed_over_to_those_who_are_there(desk: WebOffice) -> None:
@@ -194,9 +198,9 @@ def test_a_note_is_for_colleagues(desk: WebOffice) -> None:
 
 def test_a_correction_has_several_intents_and_is_told(desk: WebOffice) -> None:
     desk.office.work(drafted())
-    values = {"first": "nfr_request", "further": ["quoting", "rebate"], "action": "reply", "role": "partner", "why": "w"}
+    values = {"first": "nfr_request", "further": ["quoting", "rebate"], "action": "reply", "role": "partner", "why": "so"}
     page = desk.person("sam").post(f"/mails/{desk.view().mails[0].id}/correct", values)
-    assert "sam says: nfr request, quoting, rebate (reply), w" in page.words
+    assert "sam says: nfr request, quoting, rebate (reply), so" in page.words
     assert desk.view().row.intent == "nfr_request"
     wrong = desk.person("sam").post(f"/mails/{desk.view().mails[0].id}/correct", values | {"first": "no such"})
     assert wrong.status == 422
@@ -214,7 +218,7 @@ def test_a_mail_moves_splits_and_threads_merge(desk: WebOffice) -> None:
     assert sam.post(f"/mails/{second}/split").status == 422, "it is the first of its thread now"
     page = sam.post("/threads/3/merge", {"into": 4})
     assert page.url.startswith("/threads/4?did=merge")
-    assert sam.get("/threads/3").url == "/threads/4?", "who looks for it finds it where it went"
+    assert sam.get("/threads/3").url == "/threads/4", "who looks for it finds it where it went"
     assert sam.post("/threads/4/merge", {"into": 99}).status == 422
     assert sam.post(f"/mails/{second}/move", {"to": 99}).status == 422
 

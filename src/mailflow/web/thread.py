@@ -189,7 +189,7 @@ def _add_pages(router: APIRouter, renderer: Renderer) -> None:
         desk: WebDesk = request.app.state.desk
         view, asked = actions.view_of(desk, thread_id), dict(request.query_params)
         if view.row.id != thread_id:
-            return RedirectResponse(f"/threads/{view.row.id}?{urlencode(asked)}", 303)
+            return RedirectResponse(f"/threads/{view.row.id}" + (f"?{urlencode(asked)}" if asked else ""), 303)
         with desk.store.unit() as unit:
             unit.look(thread_id, signed.account.name, desk.clock.now())
         return renderer.page(_page(desk, view, signed.account, asked), request=request)
