@@ -60,6 +60,7 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     """The whole review desk. Raises SettingsError where the extra `web` is not installed, AssetError, ModelError."""
     access = bootstrap.build_access(chosen, store=store)
     from mailflow.web.access import Guard
+    from mailflow.web.api import api_router
     from mailflow.web.app import create_app
     from mailflow.web.desk import WebDesk
     from mailflow.web.learning import learning_router
@@ -80,6 +81,7 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     further = (
         sign_in_router(renderer),
         account_router(renderer),
+        api_router(),
         numbers_router(renderer),
         learning_router(renderer, learning.ModelFolders(chosen)),
     )

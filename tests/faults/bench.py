@@ -533,7 +533,7 @@ class Bench:
         )) or 0  # fmt: skip
 
     def _stale_jobs(self, db: Connection) -> int:
-        """Why 75: Procrastinate takes a worker for dead after 30 s, workers look for that every 10 s, and then begin."""
+        """Why 75: Procrastinate takes a worker for dead after 30 s, and workers look for that every 10 s."""
         if self.kind is Kind.SQLITE:
             return 0
         return db.scalar(text(

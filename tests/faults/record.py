@@ -137,16 +137,18 @@ def page(progress: Progress) -> str:
     workers = ", ".join(
         f"{kind} with {WORKERS[kind]} worker process{'es' if WORKERS[kind] > 1 else ''}" for kind in Kind
     )
+    killed = f"**{progress.named_kills} kills** (SIGKILL) at named moments and {anywhere} at any time"
+    begun = f"{progress.started_at:%Y-%m-%d %H:%M} UTC, {progress.seconds / 60:.0f} minutes"
     return f"""# Faults
 
 Workers are killed and servers fail, over and over, while mail comes in; then everything must add up. `make faults`
 makes this page; how it is done stands in `tests/faults`. A short run belongs to `make test`.
 
-- Begun {progress.started_at:%Y-%m-%d %H:%M} UTC, {progress.seconds / 60:.0f} minutes, seed {progress.seed}; {state}.
+- Begun {begun}, seed {progress.seed}; {state}.
 - {workers}; real Dovecot, Exim and PostgreSQL, real IMAP, SMTP and SQL; only the classifier gives fixed answers.
 - {progress.versions}.
 - {progress.means}.
-- {sure}, **{progress.all_faults} other faults**.
+- {killed}, **{progress.all_faults} other faults**.
   Workers died in the midst of most faults too.
 - After each of the {progress.checks} rounds, {len(AT_REST)} invariants were asked of all mail so far; {len(SAFE)} of them
   while mail was on its way, too.
@@ -157,8 +159,8 @@ makes this page; how it is done stands in `tests/faults`. A short run belongs to
 
 `uncertain` is what the desk shows to a person and never sends again by itself. Each such answer has a reason that was
 seen from outside: its worker was killed or declared dead while it had the answer in hand, or the relay before the mail
-server saw the connection end between DATA and the worker's next word. Those that did not arrive were stopped between the
-claim and the last octet; the ledger cannot tell them from the others, so a person is asked.
+server saw the connection end between DATA and the worker's next word. Those that did not arrive were stopped between
+the claim and the last octet; the ledger cannot tell them from the others, so a person is asked.
 
 ## Kills by moment
 

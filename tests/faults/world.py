@@ -142,7 +142,14 @@ class PostgresHost:
         programs = postgres_programs()
         assert programs is not None
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        control = [*as_user, programs / "pg_ctl", "-D", self._data, "-l", f"{self._data}/../log-again"]
+        control: list[str | Path] = [
+            *as_user,
+            programs / "pg_ctl",
+            "-D",
+            self._data,
+            "-l",
+            f"{self._data}/../log-again",
+        ]
         subprocess.run([*control, "-w", "-m", "immediate", "restart"], check=True, stdout=subprocess.DEVNULL)
 
     def close(self) -> None:
