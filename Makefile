@@ -11,7 +11,7 @@ MODEL_CODE := $(addprefix src/mailflow/,learning.py $(addprefix adapters/,spacy_
   cross_fitting.py thresholds.py heads.py features.py encoder.py memory.py intents.py action.py model_folder.py))
 RULES := $(wildcard classifiers/intents/*.yaml) src/mailflow/core/policy.py src/mailflow/core/certify.py
 
-.PHONY: help demo test lint format model setup servers bench fuzz clean
+.PHONY: help demo test lint format model setup servers bench faults fuzz clean
 help:  ## show this
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
 
@@ -40,6 +40,11 @@ classifiers/model/certificate.json: classifiers/model/meta.json $(HOLDOUT) $(RUL
 bench: setup model  ## CPU per mail beside a plain standard-library parse
 	$(BIN)/python benchmarks/parse.py
 	$(BIN)/python benchmarks/whole_way.py
+
+KILLS ?= 1000
+FAULTS ?= 200
+faults: setup servers  ## the fault bench at length, writes docs/faults.md (half an hour), KILLS=1000 FAULTS=200
+	$(BIN)/python -m tests.faults.record --kills $(KILLS) --faults $(FAULTS)
 
 FUZZ_SECONDS ?= 600
 fuzz: setup  ## coverage-guided fuzzing of reading (Python 3.11 on Linux), FUZZ_SECONDS=600

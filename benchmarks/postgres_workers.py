@@ -2,8 +2,8 @@
 
 So many `mailflow run --role process --role send` processes are started; when all are on the roll the mails are stored,
 and they deal with them. Timed from the first claim to the last answer, by the instants in the store, so that starting
-and stopping count for nobody. Answers go to a server in this process that takes everything: the figure is of the workers
-and the database, not of Exim.
+and stopping count for nobody. Answers go to a server in this process that takes everything: the figure is of the
+workers and the database, not of Exim.
 
 Wall time: the workers, the database, and whatever else the machine has to do share its cores. More workers than cores
 bring nothing; the table says how many cores there are.

@@ -79,7 +79,7 @@ def test_without_the_key_nothing_is_read_and_the_error_says_which(store: SqlStor
 def test_a_row_that_was_changed_is_never_read(store: SqlStore, table: str) -> None:
     record(store, LARGE)
     with store.engine.begin() as connection:
-        connection.execute(text(f"UPDATE {table} SET content = :content"), {"content": b"x" * 64})
+        connection.execute(text(f"UPDATE {table} SET content = :content"), {"content": b"x" * 64})  # noqa: S608 - our own names
     with pytest.raises(StoreError, match="was changed since"), store.opened(1):
         raise AssertionError("it was opened")
 

@@ -82,7 +82,10 @@ def test_of_others_mails_their_own_words_stay() -> None:
 
 
 def test_evidence_that_is_not_in_the_mail_any_more_goes() -> None:
-    intents = [{"intent": "x", "confidence": 0.9, "evidence": [{"text": "kept"}, {"text": "quoted"}]}, {"intent": "y"}]
+    intents: list[dict[str, object]] = [
+        {"intent": "x", "confidence": 0.9, "evidence": [{"text": "kept"}, {"text": "quoted"}]},
+        {"intent": "y"},
+    ]
     left = kept_evidence(intents, "what is kept")
     assert left[0] == {"intent": "x", "confidence": 0.9, "evidence": [{"text": "kept"}]}
     assert left[1] == {"intent": "y", "evidence": []}

@@ -121,6 +121,7 @@ def die_while_storing(config: Path) -> None:
     class DeadlySource:
         account, mailbox = source.account, source.mailbox
         acknowledge, wait, interrupt, close = source.acknowledge, source.wait, source.interrupt, source.close
+        survey, fetch_only, find_sent = source.survey, source.fetch_only, source.find_sent
 
         def fetch(self, cursor: Cursor | None) -> Iterator[Batch]:
             for batch in source.fetch(cursor):

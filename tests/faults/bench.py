@@ -127,13 +127,21 @@ class Mailbox:
     @contextmanager
     def connected(self) -> Iterator[IMAPClient]:
         try:
-            if self._client is None or not _answers(self._client):
+            if self._client is not None and not _answers(self._client):
+                self._let_go()
+            if self._client is None:
                 self._client = IMAPClient(self._servers.host, self._servers.imap_port, ssl=False, timeout=20)
                 self._client.login(self._user, self._servers.users[self._user])
             yield self._client
         except (IMAPClientError, OSError):
-            self._client = None
+            self._let_go()
             raise
+
+    def _let_go(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(OSError):
+                client.shutdown()
 
     def close(self) -> None:
         client, self._client = self._client, None

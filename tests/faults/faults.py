@@ -124,7 +124,7 @@ def _fill_the_disk(bench: Bench) -> None:
                 "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END $$"
             ))  # fmt: skip
             for table in _TABLES:
-                db.execute(text(f"CREATE TRIGGER full BEFORE INSERT ON {table} EXECUTE FUNCTION no_space()"))
+                db.execute(text(f"CREATE TRIGGER no_space BEFORE INSERT ON {table} EXECUTE FUNCTION no_space()"))
 
 
 def _empty_the_disk(bench: Bench) -> None:
@@ -135,7 +135,7 @@ def _empty_the_disk(bench: Bench) -> None:
     else:
         with bench.engine.begin() as db:
             for table in _TABLES:
-                db.execute(text(f"DROP TRIGGER full ON {table}"))
+                db.execute(text(f"DROP TRIGGER no_space ON {table}"))
 
 
 def _only_read(is_so: bool) -> Callable[[Bench], None]:

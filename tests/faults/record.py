@@ -150,8 +150,8 @@ makes this page; how it is done stands in `tests/faults`. A short run belongs to
 - {progress.means}.
 - {killed}, **{progress.all_faults} other faults**.
   Workers died in the midst of most faults too.
-- After each of the {progress.checks} rounds, {len(AT_REST)} invariants were asked of all mail so far; {len(SAFE)} of them
-  while mail was on its way, too.
+- After each of the {progress.checks} rounds, {len(AT_REST)} invariants were asked of all mail so far;
+  {len(SAFE)} of them while mail was on its way, too.
 
 ## What became of the mail
 

@@ -142,14 +142,7 @@ class PostgresHost:
         programs = postgres_programs()
         assert programs is not None
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
-        control: list[str | Path] = [
-            *as_user,
-            programs / "pg_ctl",
-            "-D",
-            self._data,
-            "-l",
-            f"{self._data}/../log-again",
-        ]
+        control = [*as_user, str(programs / "pg_ctl"), "-D", self._data, "-l", f"{self._data}/../log-again"]
         subprocess.run([*control, "-w", "-m", "immediate", "restart"], check=True, stdout=subprocess.DEVNULL)
 
     def close(self) -> None:

@@ -57,7 +57,7 @@ def everything(store: SqlStore) -> str:
     names = [*SQLModel.metadata.tables, "message_search"]
     with store.engine.connect() as connection:
         for name in names:
-            for row in connection.execute(text(f'SELECT * FROM "{name}"')):
+            for row in connection.execute(text(f'SELECT * FROM "{name}"')):  # noqa: S608 - our own names
                 parts.append(" ".join(_shown(value) for value in row))
         ids = connection.execute(text("SELECT id FROM inbound")).scalars().all()
     for inbound_id in ids:
@@ -356,7 +356,7 @@ def test_a_permit_lets_nothing_but_a_sentence_be_blanked(store: SqlStore, statem
 @pytest.mark.parametrize("values", ["(1, 0)", "(2, 0)", "(0, 0)", "(1, 1)"])
 def test_no_permit_outlives_its_transaction(store: SqlStore, values: str) -> None:
     with pytest.raises(DatabaseError), store.engine.begin() as connection:
-        connection.execute(text(f"INSERT INTO retention_permit (id, ends_with) VALUES {values}"))
+        connection.execute(text(f"INSERT INTO retention_permit (id, ends_with) VALUES {values}"))  # noqa: S608 - our own names
     with store.engine.connect() as connection:
         assert connection.execute(text("SELECT count(*) FROM retention_permit")).scalar_one() == 0
 
@@ -365,7 +365,7 @@ def test_the_trail_cannot_be_replaced_by_the_back_door(store: SqlStore) -> None:
     with_events(store)
     columns = "(id, at, actor, kind, thread_id, inbound_id, sentence)"
     backdoor = (
-        f"INSERT OR REPLACE INTO audit_event {columns} VALUES (1, '2026-01-01', 'eve', 'sent', 1, 1, 'another story')"
+        f"INSERT OR REPLACE INTO audit_event {columns} VALUES (1, '2026-01-01', 'eve', 'sent', 1, 1, 'another story')"  # noqa: S608 - our own names
         if store.engine.dialect.name == "sqlite"
         else "TRUNCATE audit_event"
     )
@@ -383,7 +383,8 @@ def talk(office: Office) -> None:
     office.work(question(1, sender=ANN, cc=BOB, body="How do we get a licence? Call me, wombat 555."))
     office.work(
         raw_mail(
-            "Please hurry, Ann Example is on holiday. koala\r\n\r\nOn Monday Ann Example <ann@partner1.example> wrote:\r\n"
+            "Please hurry, Ann Example is on holiday. koala\r\n\r\n"
+            "On Monday Ann Example <ann@partner1.example> wrote:\r\n"
             "> How do we get a licence? Call me, wombat 555.\r\n",
             From=f"Bob Builder <{BOB}>",
             To=f"{DESK}, Ann Example <{ANN}>",

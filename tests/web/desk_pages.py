@@ -5,6 +5,7 @@ What comes in goes by the words of tests/services/office.py; answers are made of
 
 import html
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -79,7 +80,7 @@ class Person:
     def get(self, path: str, **headers: str) -> Answered:
         return self._answered(self._client.get(path, headers=_named(headers)))
 
-    def post(self, path: str, values: dict[str, object] | None = None, **headers: str) -> Answered:
+    def post(self, path: str, values: Mapping[str, object] | None = None, **headers: str) -> Answered:
         """A form; where it leads to another page, that one."""
         pairs = [(key, one) for key, value in (values or {}).items() for one in _each(value)]
         own = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/x-www-form-urlencoded"}

@@ -13,7 +13,14 @@ def test_a_page_tells_all_of_a_mail_and_its_decision(desk: WebOffice) -> None:
     desk.office.work(drafted(subject="Twenty seats"))
     page = desk.person("sam").get("/threads/1")
     assert page.status == 200
-    for said in ("Twenty seats", "ann@partner1.example", "quoting", "95 %", "held for a person", "playbook of the tests"):
+    for said in (
+        "Twenty seats",
+        "ann@partner1.example",
+        "quoting",
+        "95 %",
+        "held for a person",
+        "playbook of the tests",
+    ):
         assert said in page.words, said
     assert 'src="/threads/1/answer" sandbox' in page.text
     assert "Approve and send" in page.words
@@ -198,7 +205,13 @@ def test_a_note_is_for_colleagues(desk: WebOffice) -> None:
 
 def test_a_correction_has_several_intents_and_is_told(desk: WebOffice) -> None:
     desk.office.work(drafted())
-    values = {"first": "nfr_request", "further": ["quoting", "rebate"], "action": "reply", "role": "partner", "why": "so"}
+    values = {
+        "first": "nfr_request",
+        "further": ["quoting", "rebate"],
+        "action": "reply",
+        "role": "partner",
+        "why": "so",
+    }
     page = desk.person("sam").post(f"/mails/{desk.view().mails[0].id}/correct", values)
     assert "sam says: nfr request, quoting, rebate (reply), so" in page.words
     assert desk.view().row.intent == "nfr_request"

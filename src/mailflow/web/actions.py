@@ -125,14 +125,21 @@ def approve(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done
 def send(desk: WebDesk, account: Account, thread_id: int, seen: Seen, markdown: str) -> Done:
     """Send what was written. Raises NoSuchThread, NothingToAnswer, ThreadChanged, AssetError."""
     view, written = view_of(desk, thread_id), passage(markdown)
-    return _sent(desk, view, seen, account, lambda version: desk.review.send(view, version, written, account.name))
+    words = desk.review.preview(written, view.row.subject, view.row.language or "en").text
+    return _sent(
+        desk, view, seen, account, lambda version: desk.review.send(view, version, written, account.name), words
+    )
 
 
-def _sent(desk: WebDesk, view: ThreadView, seen: Seen, account: Account, send_: Callable[[int], int]) -> Done:
+def _sent(
+    desk: WebDesk, view: ThreadView, seen: Seen, account: Account, send_: Callable[[int], int], words: str = ""
+) -> Done:
+    """`words`: of the answer; an answer in other words is not the one that is on its way."""
     try:
         entry_id = send_(settled(view, seen, account))
     except ThreadChanged:
-        if not is_sent_already(view_of(desk, view.row.id), seen, account):
+        now = view_of(desk, view.row.id)
+        if not is_sent_already(now, seen, account) or (words and now.mails[-1].text != words):
             raise
         return Done(view.row.id, "the answer is on its way already")
     return Done(view.row.id, "the answer is on its way", entry_id)

@@ -71,9 +71,9 @@ def api_router() -> APIRouter:
 
 
 def described(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI 3.1 of the routes under PREFIX."""
-    routes = [route for route in app.routes if getattr(route, "path", "").startswith(PREFIX)]
-    return get_openapi(title="mailflow", version="1", routes=routes, description=__doc__)
+    """OpenAPI 3.1 of what is under PREFIX."""
+    said = get_openapi(title="mailflow", version="1", routes=app.routes, description=__doc__)
+    return said | {"paths": {path: one for path, one in said["paths"].items() if path.startswith(PREFIX)}}
 
 
 # ---------------------------------------------------------------------- reading
