@@ -1,6 +1,6 @@
 """What more workers bring on PostgreSQL: python -m benchmarks.postgres_workers [--mails 2000] [--workers 1,2,4]
 
-So many `mailflow run --role process --role send` processes are started; when all are on the roll the mails are stored,
+So many `mailflow run --role process --role send` are started; when all are on the roll the mails are stored,
 and they deal with them. Timed from the first claim to the last answer, by the instants in the store, so that starting
 and stopping count for nobody. Answers go to a server in this process that takes everything: the figure is of the
 workers and the database, not of Exim.

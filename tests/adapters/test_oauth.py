@@ -225,7 +225,7 @@ def test_a_refused_token_is_dropped_and_no_other(server: TokenServer, clock: Fro
 
 def test_many_threads_ask_the_server_once(server: TokenServer, clock: FrozenClock) -> None:
     tokens = tokens_of(server, clock)
-    together = threading.Barrier(8)
+    together = threading.Barrier(8, timeout=20)
 
     def ask(_: int) -> str:
         together.wait()
@@ -275,7 +275,7 @@ def test_what_a_link_leads_to_is_written_and_the_link_stays(
 def test_two_that_share_a_file_never_use_a_token_twice(server: TokenServer, clock: FrozenClock, file: Path) -> None:
     """[imap] and [smtp], or two workers: without the lock one would come with what the other has just used up."""
     pair = [tokens_of(server, clock, refresh_token_file=file) for _ in range(2)]
-    together = threading.Barrier(2)
+    together = threading.Barrier(2, timeout=20)
 
     def renew(tokens: OAuthTokens) -> None:
         for _ in range(10):
@@ -351,6 +351,7 @@ MICROSOFT_SAYS = "AADSTS7000222: The provided 'secret' has expired.\r\nTrace ID:
     [
         (error("invalid_grant", "Token has been expired or revoked."), LoginRefused, ("revoked", "sign in again")),
         (error("invalid_client", MICROSOFT_SAYS, 401), LoginRefused, ("AADSTS7000222", "oauth_client_secret")),
+        (error("invalid_client", "AADSTS700016: no 'app' here"), LoginRefused, ("no 'app' here",)),
         (error("unauthorized_client"), LoginRefused, ("unauthorized_client", "consent")),
         (error("invalid_scope"), LoginRefused, ("oauth_scope",)),
         (error("invalid_request", "AADSTS90002: no tenant"), LoginRefused, ("AADSTS90002", "oauth_tenant")),

@@ -82,7 +82,7 @@ def test_a_long_list_is_cut_and_says_so() -> None:
 def test_it_is_a_mail_of_the_desk_that_no_machine_answers() -> None:
     message = compose_digest(ALL_KINDS, HEADERS, NOON)
     mail = parsed(message)
-    assert (mail["From"], mail["To"]) == (f"Partner Support <{DESK}>", "<ops@desk.example>")
+    assert (mail["From"], mail["To"]) == (f"Partner Support <{DESK}>", "ops@desk.example")
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["X-Mailflow-Loop"] == DESK
     assert mail["Subject"] == "Partner Support: 3 things to look at"

@@ -75,6 +75,8 @@ class Robot:
     """It writes when it has got so many mails, to all of them at once."""
     voices: int = 1
     """How many of its kind get each mail and write; they differ in their number."""
+    begins: bool = True
+    """Whether it may write before it has got anything from us."""
 
     @property
     def address(self) -> str:
@@ -428,6 +430,7 @@ ROBOTS: tuple[Robot, ...] = (
         "`follow_up`, `held_thread`",
         NEVER,
         in_the_thread,
+        begins=False,
     ),
     Robot("replayer", "asks something else each time under one Message-ID", "`reused_message_id`", ONCE, replayer),
     Robot(

@@ -140,7 +140,8 @@ class Simulation:
             self.asked += 1
             self.on_the_way.append(asked(self.asked, robot.address, self.office.clock.now()))
         for robot in self._chosen(one.prods):
-            self._react(robot, self.last.get(robot.name, OPENING))
+            if robot.begins or robot.name in self.last:
+                self._react(robot, self.last.get(robot.name, OPENING))
         Random(one.order).shuffle(self.on_the_way)
         now, self.on_the_way = self.on_the_way[one.late :], self.on_the_way[: one.late]
         self._work([*now, *now[: one.copies]])

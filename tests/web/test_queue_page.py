@@ -150,8 +150,8 @@ def test_answers_on_their_way_are_cancelled_confirmed_or_sent_again(desk: WebOff
 
 def test_quarantine_shows_why_and_gives_the_mail_as_it_came(desk: WebOffice) -> None:
     desk.office.work(held(1))
+    (claimed,) = _received(desk, drafted(2))
     with desk.store.unit() as unit:
-        (claimed,) = _received(desk, drafted(2))
         unit.claim_inbound(desk.clock.now(), 10)
         unit.quarantine(claimed, "it ended the reading process", desk.clock.now())
     sam, lee = desk.person("sam"), desk.person("lee")

@@ -266,7 +266,7 @@ class OAuthTokens:
         except AuthlibBaseError as error:
             raise self._refusal(error, form) from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            said = _without(str(error) or type(error).__name__, form.values())
+            said = _without(str(error) or type(error).__name__, _secrets(form))
             raise ConnectionFailed(f"{self._user}: no token from {self._server}: {said}") from None
         except (ValueError, TypeError, OverflowError):
             # Their words may hold what came, and a token with it.
@@ -278,7 +278,7 @@ class OAuthTokens:
     def _refusal(self, error: AuthlibBaseError, form: Mapping[str, str]) -> MailflowError:
         """The error for an `error` of RFC 6749, 5.2. What the server said of it is kept: it often names the cause."""
         code = error.error if isinstance(error.error, str) else "an error that is no word"
-        said = _without(f"{code} {error.description or ''}", form.values())
+        said = _without(f"{code} {error.description or ''}", _secrets(form))
         sentence = f"{self._user}: no token from {self._server}: {said}"
         if code in _TEMPORARY:
             return ConnectionFailed(sentence)
@@ -385,6 +385,11 @@ def _replace(path: Path, line: str) -> None:
         file.flush()
         os.fsync(descriptor)
     fresh.replace(path)
+
+
+def _secrets(form: Mapping[str, str]) -> list[str]:
+    """Id and scope are none, and an error that names them is worth more."""
+    return [form[name] for name in ("client_secret", "refresh_token", "assertion") if name in form]
 
 
 def _without(sentence: str, secrets: Collection[str]) -> str:

@@ -20,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, InternalError, OperationalError, PendingRollbackError
 
 from mailflow.adapters.keyring import NO_KEYS, Keyring
 from mailflow.adapters.spool import spooled
@@ -155,6 +155,9 @@ def _explained() -> Iterator[None]:
         yield
     except (OperationalError, InterfaceError, InternalError) as error:
         raise StoreError(f"the database refused: {error.orig}") from error
+    except PendingRollbackError as error:
+        # lost in the midst of a unit, and what was told then was taken for the trouble of one mail
+        raise StoreError("the database hung up") from error
 
 
 class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing, Restoring, Purging, Erasing):

@@ -27,6 +27,7 @@ from mailflow.core.reply import ReplyHeaders, compose
 from mailflow.core.storage import ClaimedMail, Read, Store, Understood, Unit
 from mailflow.core.storage import Outcome as StoredOutcome
 from mailflow.core.telemetry import NO_METER, Event, Meter, Stage
+from mailflow.errors import StoreError
 from mailflow.reading import thread
 from mailflow.reading.understand import classifier_input
 from mailflow.services.measuring import timed
@@ -125,6 +126,8 @@ class Processing:
                 try:
                     with unit.savepoint():
                         copies += self._settle(unit, mail, understood[mail.inbound_id], classified[mail.inbound_id])
+                except StoreError:
+                    raise  # no fault of this mail: all of them are given back and tried again
                 except Exception as error:  # noqa: BLE001 - the edge of one mail: recorded below, the others go on
                     failures.append((mail, error))
             for mail, failure in failures:

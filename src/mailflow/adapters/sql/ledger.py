@@ -7,12 +7,13 @@ Rule: what is stored of its bytes is sealed where there is a key (adapters/keyri
 import hashlib
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from itertools import count
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, case, select, update
+from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from mailflow.adapters.rows import mail_ref
 from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session, says
@@ -245,8 +246,18 @@ class Ledger(Session):
         self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=None))
         self.calls.add(Call(Role.FETCH))
 
-    def savepoint(self) -> AbstractContextManager[object]:
-        return self._db.begin_nested()
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What fails inside is undone alone. Raises StoreError where the database hung up: no fault of a mail."""
+        try:
+            with self._db.begin_nested():
+                yield
+        except PendingRollbackError as error:
+            raise StoreError("the database hung up") from error
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StoreError(f"the database hung up: {error.orig}") from error
+            raise
 
 
 def place_of(sha256: str, number: int) -> str:
