@@ -37,9 +37,9 @@ classifiers/model/meta.json: $(EXAMPLES) classifiers/config.cfg $(MODEL_CODE) | 
 classifiers/model/certificate.json: classifiers/model/meta.json $(HOLDOUT) $(RULES)
 	@[ -f $@ ] && [ -z "$$(find $^ -newer $@)" ] || $(BIN)/mailflow certify
 
-bench: setup model  ## CPU per mail beside a plain standard-library parse
+bench: setup model servers  ## CPU per mail beside a plain floor; the others are in docs/benchmarks.md
 	$(BIN)/python benchmarks/parse.py
-	$(BIN)/python benchmarks/whole_way.py
+	$(BIN)/python -m benchmarks.whole_way --mails 400
 
 KILLS ?= 1000
 FAULTS ?= 200

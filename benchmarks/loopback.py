@@ -107,7 +107,7 @@ def spread(values: Sequence[float], digits: int = 2) -> str:
 def keep(name: str, result: object) -> None:
     """Write down what was found, for plots.py."""
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 # --- the mails --------------------------------------------------------------------------------------------------------
