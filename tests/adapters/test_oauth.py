@@ -251,6 +251,7 @@ def file(server: TokenServer, tmp_path: Path) -> Path:
 
 def test_a_new_refresh_token_is_written_back_for_us_alone(server: TokenServer, clock: FrozenClock, file: Path) -> None:
     old = file.read_text(encoding="utf-8")
+    file.with_name("refresh.new").touch(0o644)  # of a crash
     tokens = tokens_of(server, clock, refresh_token_file=file)
     tokens.refuse(tokens.token())
     assert file.read_text(encoding="utf-8") not in ("", old)
@@ -300,8 +301,9 @@ def test_a_token_that_an_operator_puts_in_counts_at_once(server: TokenServer, cl
 def test_a_new_refresh_token_that_cannot_be_written_is_used_and_told(
     server: TokenServer, clock: FrozenClock, file: Path
 ) -> None:
-    file.with_name("refresh.new").mkdir()
     tokens = tokens_of(server, clock, refresh_token_file=file)
+    tokens.refuse(tokens.token())
+    file.with_name("refresh.new").mkdir()
     with capture_logs() as logs:
         tokens.refuse(tokens.token())
         tokens.refuse(tokens.token())

@@ -330,7 +330,7 @@ class _RefreshToken:
         self._newest = given
         self._file = file
         self._seen = ""
-        """What the file held when it was last read or written; anything else in it is news."""
+        """What the file held when it was last read; anything else in it is news."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -370,7 +370,6 @@ class _RefreshToken:
             return
         try:
             _replace(self._file.resolve(), fresh)
-            self._seen = fresh
         except OSError as error:
             log.warning("new refresh token lost at the next start", file=str(self._file), why=error.strerror)
 

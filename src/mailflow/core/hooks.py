@@ -1,4 +1,4 @@
-"""Calls to other systems when something happens to a thread: what is told, to whom, and how a receiver knows that we did.
+"""Calls to other systems when something happens to a thread: what is told, to whom, and the proof that it was we.
 
     held        a thread begins to wait for a person
     answered    an answer of ours was taken by the mail server, whoever wrote it
@@ -110,7 +110,7 @@ def body_of(event: HookEvent, thread: ThreadFacts, now: datetime) -> dict[str, A
 
 
 def signature(secret: bytes, at: int, content: bytes) -> str:
-    """Of `Mailflow-Signature`. `at`: seconds since 1970, signed with the content so that no old call can be sent again."""
+    """Of `Mailflow-Signature`. `at`: seconds since 1970, signed with the content, so that an old call is no new one."""
     signed = hmac.new(secret, f"{at}.".encode() + content, hashlib.sha256).hexdigest()
     return f"t={at},v1={signed}"
 

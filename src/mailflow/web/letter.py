@@ -200,7 +200,8 @@ def saved_as(content_type: str) -> str:
 
 def content_disposition(filename: str) -> str:
     """For saving (RFC 6266): no path, no control character, and an ASCII name for old clients."""
-    name = "".join(char if char.isprintable() and char not in '/\\:*?"<>|' else "_" for char in filename).strip(". ")
+    last = re.split(r"[/\\]", filename)[-1]
+    name = "".join(char if char.isprintable() and char not in ':*?"<>|' else "_" for char in last).strip(". ")
     name = (name or "attachment")[:150]
     plain = name.encode("ascii", "replace").decode("ascii").replace("?", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
