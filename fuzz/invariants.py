@@ -161,7 +161,7 @@ def as_delivered(content: bytes) -> bytes:
 
 _OPTIONAL = frozenset({"In-Reply-To", "References"})
 _FIELDS = (
-    "From To Subject Date Message-ID In-Reply-To References Auto-Submitted X-Auto-Response-Suppress Precedence "
+    "From To Subject Date Message-ID In-Reply-To References Auto-Submitted Precedence X-Auto-Response-Suppress "
     "X-Mailflow-Loop MIME-Version Content-Type"
 ).split()
 _LONGEST_LINE = 998

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.browser_desk import Desk, opened
 from tests.e2e.mailboxes import PARTNER, DeskOffice, MailProgram
 from tests.servers import MailServers
 
@@ -21,3 +22,9 @@ def desk(mail_servers: MailServers, tmp_path: Path) -> Iterator[DeskOffice]:
     desk.clear()
     yield desk
     desk.program.imap.logout()
+
+
+@pytest.fixture
+def open_desk(desk: DeskOffice) -> Iterator[Desk]:
+    with opened(desk) as found:
+        yield found
