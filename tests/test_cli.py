@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from mailflow import cli
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.delivery import OutboxState
+from mailflow.core.hooks import HookEvent, Listener
 from mailflow.core.message import FailedRecipient, Origin, OriginKind
 from mailflow.core.octets import Octets
 from mailflow.errors import OutcomeUnknown, PoisonMail
@@ -130,6 +132,8 @@ NEEDS_SETTINGS = [
     ("mutes", "remove", "ann@partner.example"),
     ("partners", "import", "partners.csv"),
     ("partners", "list"),
+    ("hooks", "list"),
+    ("hooks", "retry", "1"),
     ("quarantine", "list"),
     ("quarantine", "show", "1"),
     ("quarantine", "retry", "1"),
@@ -243,6 +247,7 @@ def test_the_threads_and_one_thread_with_its_story(office: Office) -> None:
         (("outbox", "retry", "7"), "answer 7 is neither failed nor uncertain"),
         (("outbox", "cancel", "7"), "answer 7 cannot be cancelled any more"),
         (("outbox", "confirm", "7"), "answer 7 is not uncertain"),
+        (("hooks", "retry", "7"), "call 7 has not failed"),
         (("quarantine", "show", "7"), "there is no mail 7"),
         (("quarantine", "retry", "7"), "mail 7 is not in quarantine"),
     ],
@@ -289,6 +294,71 @@ def test_the_workers_are_listed_while_they_are_at_work(office: Office) -> None:
     assert office.store.holder in shown and "fetch, process, send" in shown
     office.membership().leave()
     assert office.store.holder not in mailflow("workers", "list").stdout
+
+
+PASSWORD = "a long enough password\n"
+
+
+def test_an_account_is_made_listed_changed_closed_and_opened() -> None:
+    made = mailflow(
+        "users", "add", "sam", "--role", "lead", "--display-name", "Sam E.", "--password-stdin", stdin=PASSWORD
+    )
+    assert (made.exit_code, "sam may sign in as lead" in made.stdout) == (0, True)
+    assert PASSWORD.strip() not in made.output
+    assert mailflow("users", "role", "sam", "admin").exit_code == 0
+    listed = one_line(mailflow("users", "list").stdout)
+    assert "Sam E." in listed and "admin" in listed and "yes" in listed
+    assert mailflow("users", "disable", "sam").exit_code == 0
+    assert " no " in one_line(mailflow("users", "list").stdout)
+    assert mailflow("users", "enable", "sam").exit_code == 0
+    assert mailflow("users", "password", "sam", "--password-stdin", stdin="another long password\n").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "stdin", "sentence"),
+    [
+        (("users", "add", "sam", "--password-stdin"), PASSWORD, "there is an account sam already"),
+        (("users", "add", "two words", "--password-stdin"), PASSWORD, "one word"),
+        (("users", "add", "kim", "--password-stdin"), "short\n", "at least 12 characters"),
+        (("users", "add", "kim", "--password-stdin"), "", "at least 12 characters"),
+        (("users", "password", "sam", "--password-stdin"), "short\n", "at least 12 characters"),
+        (("users", "role", "kim", "lead"), "", "there is no account kim; `mailflow users list`"),
+        (("users", "disable", "kim"), "", "there is no account kim"),
+        (("users", "enable", "kim"), "", "there is no account kim"),
+        (("tokens", "add", "kim", "--for", "x"), "", "there is no account kim"),
+        (("tokens", "list", "kim"), "", "there is no account kim"),
+        (("tokens", "revoke", "sam", "0123456789ab"), "", "sam has no token 0123456789ab"),
+    ],
+)
+def test_what_cannot_be_done_to_an_account_is_a_sentence(words: tuple[str, ...], stdin: str, sentence: str) -> None:
+    assert mailflow("users", "add", "sam", "--password-stdin", stdin=PASSWORD).exit_code == 0
+    refused = mailflow(*words, stdin=stdin)
+    assert refused.exit_code == 1
+    assert sentence in one_line(refused.stderr)
+
+
+def test_a_token_is_printed_once_and_listed_without_its_secret() -> None:
+    mailflow("users", "add", "sam", "--password-stdin", stdin=PASSWORD)
+    token = mailflow("tokens", "add", "sam", "--for", "reports", "--days", "30").stdout.strip()
+    assert token.startswith("mfl_")
+    listed = mailflow("tokens", "list", "sam").stdout
+    assert "reports" in listed
+    assert token not in listed
+    (id_,) = re.findall(r"\b[0-9a-f]{12}\b", listed)
+    assert "revoked" in mailflow("tokens", "revoke", "sam", id_).stdout
+    assert "reports" not in mailflow("tokens", "list", "sam").stdout
+
+
+def test_a_call_to_another_system_is_listed_and_made_again(office: Office) -> None:
+    office.store = SqlStore(office.store.engine, listeners=(Listener("crm", frozenset(HookEvent)),))
+    office.work(question(1, body="a riddle"))
+    with office.store.unit() as unit:
+        call = unit.claim_hook(office.clock.now())
+        assert call is not None
+        unit.finish_hook(call, None, "webhook crm answered 410", office.clock.now())
+    assert "webhook crm answered 410" in one_line(mailflow("hooks", "list", "--state", "failed").stdout)
+    assert "call 1 is queued again" in mailflow("hooks", "retry", "1").stdout
+    assert "queued" in mailflow("hooks", "list").stdout
 
 
 def test_reconcile_without_a_server_says_what_to_fill_in(office: Office) -> None:

@@ -75,6 +75,53 @@ WRONG: dict[str, tuple[str, tuple[str, ...]]] = {
         '[smtp]\nhost = "mail.example"\nsecurity = "none"\n',
         ("[smtp]", "clear text to mail.example", "tls or starttls"),
     ),
+    "an issuer in clear text": (
+        '[web]\noidc_issuer = "http://a.example"\n',
+        ("[web]", "oidc_issuer must be an https://"),
+    ),
+    "an issuer of which we are no client": (
+        '[web]\noidc_issuer = "https://a.example"\n',
+        ("[web]", "oidc_issuer needs oidc_client_id"),
+    ),
+    "an issuer that lets everybody in": (
+        '[web]\norigin = "https://b.example"\noidc_issuer = "https://a.example"\noidc_client_id = "x"\n',
+        ("[web]", "oidc_issuer needs oidc_domains"),
+    ),
+    "an issuer that does not know the way back": (
+        '[web]\noidc_issuer = "https://a.example"\noidc_client_id = "x"\noidc_domains = ["b.example"]\n',
+        ("[web]", "oidc_issuer needs origin"),
+    ),
+    "half of a sign-in elsewhere": ('[web]\noidc_client_id = "x"\n', ("[web]", "counts only with oidc_issuer")),
+    "an admin by sign-in elsewhere": ('[web]\noidc_role = "admin"\n', ("[web] oidc_role", "'specialist' or 'lead'")),
+    "two secrets of an issuer": (
+        '[web]\norigin = "https://b.example"\noidc_issuer = "https://a.example"\noidc_client_id = "x"\n'
+        f'oidc_domains = ["b.example"]\noidc_client_secret = "{SECRET}"\noidc_client_secret_file = "x"\n',
+        ("[web]", "oidc_client_secret or oidc_client_secret_file, not both"),
+    ),
+    "a hook without a secret": ('[hooks.crm]\nurl = "https://a.example/"\n', ("[hooks.crm]", "secret_file is not set")),
+    "a hook with two secrets": (
+        f'[hooks.crm]\nurl = "https://a.example/"\nsecret = "{SECRET}"\nsecret_file = "x"\n',
+        ("[hooks.crm]", "secret or secret_file, not both"),
+    ),
+    "a hook in clear text": (
+        '[hooks.crm]\nurl = "http://a.example/"\nsecret_file = "x"\n',
+        ("[hooks.crm]", "https:// address"),
+    ),
+    "a hook with a user": ('[hooks.crm]\nurl = "https://a:b@c.example/"\nsecret_file = "x"\n', ("without a user",)),
+    "a hook without an address": ('[hooks.crm]\nsecret_file = "x"\n', ("[hooks.crm]", "url is an https://")),
+    "a hook at no address": ('[hooks.crm]\nurl = "https://[/"\nsecret_file = "x"\n', ("[hooks.crm]", "https://")),
+    "a hook with an unknown event": (
+        '[hooks.crm]\nurl = "https://a.example/"\nsecret_file = "x"\nevents = ["seen"]\n',
+        ("[hooks.crm] events", "'held', 'answered' or 'escalated'"),
+    ),
+    "issues in no project": (
+        '[hooks.crm]\nkind = "gitlab"\nurl = "https://a.example/"\nsecret_file = "x"\n',
+        ("[hooks.crm]", "project is not set"),
+    ),
+    "the address of Slack in the open": (
+        '[hooks.chat]\nkind = "slack"\nurl = "https://hooks.example/x"\nsecret_file = "x"\n',
+        ("[hooks.chat]", "put it into secret_file"),
+    ),
     "no table": ('imap = "mail.example"\n', ("[imap]",)),
 }
 
@@ -294,3 +341,33 @@ def test_the_two_servers_have_the_same_keys() -> None:
     common = {"host", "port", "security", "username", "password", "password_file", "ca_file"}
     assert common <= set(ImapSettings.model_fields) & set(SmtpSettings.model_fields)
     assert get_args(ImapSettings.model_fields["security"].annotation) == ("tls", "starttls", "none")
+
+
+# ------------------------------------------------------------------ other systems
+
+
+def test_there_are_no_other_systems_as_it_comes() -> None:
+    assert read_settings(None).hooks == {}
+
+
+def test_the_secret_of_another_system_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "crm").write_text("sixteen letters and more\nnot this\n", encoding="utf-8")
+    found = read_settings(toml('[hooks.crm]\nurl = "https://a.example/"\nsecret_file = "crm"\n'))
+    assert found.hooks["crm"].opened() == "sixteen letters and more"
+
+
+@pytest.mark.parametrize(
+    ("kind", "secret", "sentence"),
+    [
+        ('url = "https://a.example/"', "short", "at least 16 characters"),
+        ('kind = "slack"', "not an address of Slack", "Slack's address is an https:// address"),
+        ('kind = "slack"', "https://[and this is none", "Slack's address is an https:// address"),
+    ],
+)
+def test_a_secret_that_is_none_is_refused_and_not_shown(kind: str, secret: str, sentence: str) -> None:
+    found = read_settings(toml(f'[hooks.crm]\n{kind}\nsecret = "{secret}"\n'))
+    assert secret not in repr(found)
+    with pytest.raises(SettingsError) as caught:
+        found.hooks["crm"].opened()
+    assert sentence in str(caught.value)
+    assert secret not in str(caught.value)

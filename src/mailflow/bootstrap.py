@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from mailflow.adapters import assets
 from mailflow.adapters.canned import CannedRenderer, canned_problems, load_canned
@@ -32,10 +33,12 @@ from mailflow.core.check import ENGLISH, Problem, check
 from mailflow.core.digest import DigestHeaders
 from mailflow.core.fleet import ALL_ROLES, Role, WorkerRecord
 from mailflow.core.health import lacking
+from mailflow.core.hooks import Listener
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
 from mailflow.core.ports import Classifier, Clock, Letter, Source, Submission
+from mailflow.core.review import AccountRole
 from mailflow.core.storage import Read
 from mailflow.core.telemetry import Backlog, Meter
 from mailflow.errors import AssetError, SettingsError
@@ -44,13 +47,15 @@ from mailflow.reading.sender import Desk
 from mailflow.services.accounts import Access
 from mailflow.services.digest import Digest
 from mailflow.services.fleet import Membership
+from mailflow.services.hooks import Hooks, Receiver
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.review import ReviewDesk
+from mailflow.services.sign_in_elsewhere import Elsewhere
 from mailflow.services.triage import Triage
 from mailflow.services.watch import Watch, look_at
 from mailflow.services.worker import Chore, JobRunner, Vitals, Worker
-from mailflow.settings import ImapSettings, Settings, SmtpSettings
+from mailflow.settings import HookSettings, ImapSettings, Settings, SmtpSettings
 
 if TYPE_CHECKING:
     from mailflow.adapters.examples import ExampleSet
@@ -121,10 +126,15 @@ def build_store(settings: Settings) -> SqlStore:
         schema.upgrade(engine)
     schema.require_newest(engine)
     if engine.dialect.name == "sqlite":
-        return SqlStore(engine, keys=build_keyring(settings))
+        return SqlStore(engine, keys=build_keyring(settings), listeners=listeners(settings))
     from mailflow.adapters.jobs import Jobs
 
-    return SqlStore(engine, Jobs(), build_keyring(settings))
+    return SqlStore(engine, Jobs(), build_keyring(settings), listeners(settings))
+
+
+def listeners(settings: Settings) -> tuple[Listener, ...]:
+    """The other systems that hear of what happens."""
+    return tuple(Listener(name, frozenset(hook.events)) for name, hook in settings.hooks.items())
 
 
 def build_keyring(settings: Settings) -> Keyring:
@@ -327,8 +337,32 @@ def build_worker(
         roles=roles,
         runner=_job_runner(settings, store),
         chores=_chores(settings, store, told.meter),
+        hooks=build_hooks(settings, store, clock, jitter) if settings.hooks and Role.SEND in roles else None,
         vitals=told,
     )
+
+
+def build_hooks(settings: Settings, store: SqlStore, clock: Clock, jitter: Callable[[], float]) -> Hooks:
+    """Calls the other systems of [hooks.NAME]. Raises SettingsError."""
+    receivers = {name: _receiver(name, hook, settings.web.origin) for name, hook in settings.hooks.items()}
+    return Hooks(store=store, receivers=receivers, clock=clock, jitter=jitter)
+
+
+def _receiver(name: str, hook: HookSettings, desk_url: str) -> Receiver:
+    from mailflow.adapters.webhooks import GitLabIssue, Sender, SlackMessage, Webhook
+
+    try:
+        secret = hook.opened()
+    except SettingsError as error:
+        raise SettingsError(f"[hooks.{name}] {error}") from error
+    sender = Sender(hook.allow_private)
+    match hook.kind:
+        case "gitlab":
+            return GitLabIssue(name, hook.url, hook.project, secret, sender, desk_url)
+        case "slack":
+            return SlackMessage(name, secret, sender, desk_url)
+        case _:
+            return Webhook(name, hook.url, secret.encode(), sender, desk_url)
 
 
 def build_identity(settings: Settings, store: SqlStore) -> DeskIdentity:
@@ -346,9 +380,9 @@ def build_identity(settings: Settings, store: SqlStore) -> DeskIdentity:
 
 
 def build_review(settings: Settings, *, store: SqlStore | None = None, read: Read | None = None) -> ReviewDesk:
-    """What the pages and the REST interface work with. Raises SettingsError, AssetError or StoreError."""
+    """What the pages and the REST interface work with. Raises SettingsError, AssetError, ModelError or StoreError."""
     found, store = find_assets(settings), store or build_store(settings)
-    playbook = read_playbook(settings)
+    playbook = read_playbook(settings).model_copy(update={"certificate": load_certificate(found.model)})
     return ReviewDesk(
         store=store,
         read=read or build_reader(settings),
@@ -369,6 +403,25 @@ def build_access(settings: Settings, *, store: SqlStore | None = None) -> Access
         raise SettingsError("the review desk needs the extra `web`: pip install 'mailflow[web]'") from error
 
     return Access(store=store or build_store(settings), passwords=Argon2Passwords(), clock=SystemClock())
+
+
+def build_elsewhere(settings: Settings, access: Access, key: bytes) -> Elsewhere | None:
+    """Signing in at an issuer of OpenID Connect; None where [web] names none. Raises SettingsError."""
+    web = settings.web
+    if not web.oidc_issuer:
+        return None
+    from mailflow.adapters.oidc import Client, OidcIssuer
+
+    client = Client(web.oidc_issuer, web.oidc_client_id, web.oidc_secret(), f"{web.origin}/login/oidc/back")
+    return Elsewhere(
+        access=access,
+        issuer=OidcIssuer(client, SystemClock()),
+        label=f"Sign in with {web.oidc_name or urlsplit(web.oidc_issuer).hostname}",
+        domains=web.oidc_domains,
+        role=AccountRole(web.oidc_role) if web.oidc_role else None,
+        clock=SystemClock(),
+        key=key,
+    )
 
 
 def build_membership(store: SqlStore, clock: Clock, roles: frozenset[Role]) -> Membership:
@@ -433,11 +486,14 @@ def upgrade_store(settings: Settings) -> tuple[str | None, str | None]:
     from mailflow.adapters.store import open_engine
 
     engine = open_engine(settings.store.url)
-    before_and_after = schema.upgrade(engine)
-    if engine.dialect.name == "postgresql":
-        from mailflow.adapters import jobs
+    try:
+        before_and_after = schema.upgrade(engine)
+        if engine.dialect.name == "postgresql":
+            from mailflow.adapters import jobs
 
-        jobs.upgrade(engine)
+            jobs.upgrade(engine)
+    finally:
+        engine.dispose()
     return before_and_after
 
 

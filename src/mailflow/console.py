@@ -23,6 +23,7 @@ from mailflow.core.delivery import OutboxState
 from mailflow.core.evaluation import KINDS, Assessment, Evaluation, changes, differences, figures, verdicts
 from mailflow.core.findings import Status
 from mailflow.core.fleet import WorkerRecord
+from mailflow.core.hooks import HookView
 from mailflow.core.partner import Partner
 from mailflow.core.replay import ReplayReport
 from mailflow.core.retention import Receipt as ErasureReceipt
@@ -231,6 +232,22 @@ def tokens_table(tokens: Sequence[SignIn]) -> Table:
     for one in tokens:
         times = instant(one.created_at), instant(one.seen_at), instant(one.expires_at)
         table.add_row(one.token_sha256[:12], plain(one.name), *times)
+    return table
+
+
+def hooks_table(calls: Sequence[HookView]) -> Table:
+    table = new_table("id", "receiver", "event", "thread", "state", "tries", "since", "error")
+    for one in calls:
+        table.add_row(
+            str(one.id),
+            plain(one.receiver),
+            one.event.value,
+            str(one.thread_id),
+            one.state.value,
+            str(one.attempts),
+            instant(one.at),
+            plain(one.error),
+        )
     return table
 
 

@@ -16,6 +16,7 @@ from mailflow.command_line import ConfigOption, err, explained, fail, out
 from mailflow.core.retention import age
 from mailflow.services.retention import Retention
 
+_WOULD = "would be taken away"
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="count what would be taken away, and change nothing")]
 
 
@@ -59,7 +60,11 @@ def migrate_store(
 
     with explained():
         rows = move_store(from_url, to_url, bootstrap.SystemClock().now(), _told)
-    out.print(console.plain(f"{rows} rows copied and compared; now let [store] url name the new store"))
+    out.print(
+        console.plain(
+            f"{rows} rows copied and compared; now let [store] url name the new store, and start nothing on the old"
+        )
+    )
 
 
 def purge(
@@ -74,7 +79,7 @@ def purge(
         fail(f"--older-than: {error}")
     with explained():
         counts = _retention(config, dry_run).purge(wanted)
-    out.print(console.counts_table(counts.as_dict, "would be taken away" if dry_run else "taken away"))
+    out.print(console.counts_table(counts.as_dict, _WOULD if dry_run else "taken away"))
 
 
 def erase(
@@ -87,33 +92,34 @@ def erase(
     if "@" not in address:
         fail(f"{address} is not a mail address")
     with explained():
+        if address.strip().lower() in settings.read_settings(config).desk.addresses:
+            fail(f"{address} is the desk itself: every answer would go")
         retention = _retention(config, dry_run)
         found = retention.receipts(address) if receipts else [retention.erase(address, version("mailflow"))]
-    for one in found:
-        out.print(console.receipt_view(one))
     if not found:
         out.print(console.plain(f"nothing of {address} was erased yet"))
+    for one in found:
+        is_counted_only = dry_run and not receipts
+        out.print(console.counts_table(one.counts.as_dict, _WOULD) if is_counted_only else console.receipt_view(one))
+    if not receipts:
+        _say_what_is_left(found[0].counts.left)
+
+
+def _say_what_is_left(left: int) -> None:
+    if left:
+        err.print(f"mailflow: {left} mails or answers are being worked on this moment: run it again", style="yellow")
+    err.print("not reached: the mails on the mail server, its logs, and backups", style="dim")
 
 
 def rekey(config: ConfigOption = None) -> None:
     """Seal all raw mail with the first key of [store] encryption_key_file; the others only open."""
-    from mailflow.adapters.sql.sealing import START
-
     with explained():
-        chosen = settings.read_settings(config)
-        store, keys = bootstrap.build_store(chosen), bootstrap.build_keyring(chosen)
-        after, sealed = START, 0
-        while True:
-            with store.unit() as unit:
-                last, count = unit.reseal(after, keys)
-            if last is None:
-                break
-            after, sealed = last, sealed + count
-        with store.unit() as unit:
-            still = unit.forget_keys(keys.current)
-    out.print(f"{sealed} slices sealed anew; the key that seals is {keys.current or 'none'}")
-    if still:
-        fail(f"raw mail is still sealed with {', '.join(sorted(still))}: run it again before you take that key away")
+        store = bootstrap.build_store(settings.read_settings(config))
+        if not store.keys.current:
+            fail("[store] encryption_key_file is not set: there is no key to seal with")
+        store.require_keys()
+        sealed = store.reseal(store.keys, lambda done: _told("sealed anew", done))
+    out.print(f"{sealed} slices sealed anew; the key {store.keys.current} seals all raw mail")
 
 
 def _retention(config: Path | None, dry_run: bool) -> Retention:

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from mailflow.core.alarms import Credential
+from mailflow.core.hooks import HookEvent
 from mailflow.core.playbook import Rollout
 from mailflow.core.reply import is_sendable
 from mailflow.errors import SettingsError
@@ -311,6 +312,120 @@ class WebSettings(_Section):
             raise ValueError(f"{value!r} is no origin; write https://desk.example, without a path")
         return value
 
+    proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        description="addresses of your proxies, whose X-Forwarded-For says who asks; who guesses passwords must wait",
+    )
+    oidc_issuer: str = Field(
+        default="", description="an issuer of OpenID Connect, as https://login.example, where people may sign in"
+    )
+    oidc_name: str = Field(default="", max_length=60, description="how the button calls it; default: its host")
+    oidc_client_id: str = Field(default="", description="what the issuer knows the desk by")
+    oidc_client_secret: SecretStr = SecretStr("")
+    oidc_client_secret_file: Path | None = Field(default=None, description="file whose first line is the secret")
+    oidc_domains: LowerCased = Field(
+        default=(), description="whose mail addresses are let in; an account is named by the address"
+    )
+    oidc_role: Literal["", "viewer", "specialist", "lead"] = Field(
+        default="", description="of accounts that are made at the first sign-in; empty: accounts are made by an admin"
+    )
+
+    @model_validator(mode="after")
+    def _oidc_fits_together(self) -> "WebSettings":
+        if mistake := _oidc_mistake(self):
+            raise ValueError(mistake)
+        return self
+
+    def oidc_secret(self) -> str:
+        """'' for a client without one. Raises SettingsError if its file cannot be read."""
+        found = _first_line("oidc_client_secret_file", self.oidc_client_secret_file)
+        return found or self.oidc_client_secret.get_secret_value()
+
+
+def _oidc_mistake(web: WebSettings) -> str:
+    """What does not fit together in the keys of OpenID Connect, with what to change; '' if all does."""
+    given = [key for key in WebSettings.model_fields if key.startswith("oidc_") and _is_given(getattr(web, key))]
+    if not web.oidc_issuer:
+        return f"{given[0]} counts only with oidc_issuer: set that, or take {given[0]} away" if given else ""
+    wrong = (
+        (not _is_safe(web.oidc_issuer), "oidc_issuer must be an https:// address without a user in it"),
+        (not web.oidc_client_id, "oidc_issuer needs oidc_client_id, what it knows the desk by"),
+        (not web.oidc_domains, "oidc_issuer needs oidc_domains, whose mail addresses are let in"),
+        (not web.origin, "oidc_issuer needs origin, where it sends browsers back to"),
+        (
+            "oidc_client_secret" in given and "oidc_client_secret_file" in given,
+            "give oidc_client_secret or oidc_client_secret_file, not both",
+        ),
+    )
+    return next((sentence for is_wrong, sentence in wrong if is_wrong), "")
+
+
+class HookSettings(_Section):
+    """Another system that hears of what happens to threads."""
+
+    kind: Literal["webhook", "gitlab", "slack"] = Field(default="webhook", description="what it is")
+    url: str = Field(
+        default="", description="of a webhook: where it is called; of GitLab: https://gitlab.example; of Slack: none"
+    )
+    secret_file: Path | None = Field(
+        default=None,
+        description="file whose first line signs the calls of a webhook, or is GitLab's token, or Slack's address",
+    )
+    secret: SecretStr = Field(default=SecretStr(""), description="the secret itself, in place of a file")
+    project: str = Field(default="", description="GitLab: group/project, where the issues are made")
+    events: tuple[HookEvent, ...] = Field(
+        default=tuple(HookEvent), min_length=1, description="of what it hears: held, answered, escalated"
+    )
+    allow_private: bool = Field(default=False, description="it may be in a private network, and be called without TLS")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "HookSettings":
+        if mistake := _hook_mistake(self):
+            raise ValueError(mistake)
+        return self
+
+    def opened(self) -> str:
+        """Its secret. Raises SettingsError if the file cannot be read, or there is nothing in it."""
+        found = _first_line("secret_file", self.secret_file) or self.secret.get_secret_value()
+        if len(found) < _SHORTEST_SECRET:
+            raise SettingsError(f"secret_file: a secret has at least {_SHORTEST_SECRET} characters")
+        if self.kind == "slack" and (mistake := _address_mistake("Slack's address", found, self.allow_private)):
+            raise SettingsError(f"secret_file: {mistake}")
+        return found
+
+
+_SHORTEST_SECRET = 16
+
+
+def _hook_mistake(hook: HookSettings) -> str:
+    """What does not fit together, with what to change; '' if all does."""
+    is_slack, is_gitlab = hook.kind == "slack", hook.kind == "gitlab"
+    wrong = (
+        (hook.secret_file is not None and _is_given(hook.secret), "give secret or secret_file, not both"),
+        (
+            hook.secret_file is None and not _is_given(hook.secret),
+            "secret_file is not set; without it nothing is called",
+        ),
+        (is_slack and bool(hook.url), "Slack's address is its secret: put it into secret_file, and take url away"),
+        (is_gitlab and not hook.project, "project is not set: group/project, where the issues are made"),
+        (bool(hook.project) and not is_gitlab, 'project counts only with kind = "gitlab"'),
+    )
+    found = next((sentence for is_wrong, sentence in wrong if is_wrong), "")
+    return found or ("" if is_slack else _address_mistake("url", hook.url, hook.allow_private))
+
+
+def _address_mistake(what: str, url: str, allow_private: bool) -> str:
+    """Names no address: that of Slack is a secret."""
+    schemes = ("https", "http") if allow_private else ("https",)
+    try:
+        parts = urlsplit(url)
+        is_right = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0 and parts.username is None
+    except ValueError:
+        is_right = False
+    if is_right and url.isascii() and url.isprintable() and " " not in url:
+        return ""
+    return f"{what} is an https:// address in ASCII, without a user in it"
+
 
 class LogSettings(_Section):
     format: Literal["json", "console"] = Field(default="json", description="json: for machines; console: for people")
@@ -338,6 +453,9 @@ class Settings(BaseSettings):
     smtp: SmtpSettings = SmtpSettings()
     store: StoreSettings = StoreSettings()
     web: WebSettings = WebSettings()
+    hooks: dict[str, HookSettings] = Field(
+        default={}, description="other systems that hear of what happens, each as [hooks.NAME]; docs/configuration.md"
+    )
     log: LogSettings = LogSettings()
     metrics: MetricsSettings = MetricsSettings()
 
@@ -388,8 +506,8 @@ def _sentences(toml: Path, error: ValidationError) -> str:
     lines = []
     for one in error.errors(include_input=False, include_url=False):
         section, *keys = (str(part) for part in one["loc"]) if one["loc"] else ("",)
-        if section == "mailboxes" and keys:
-            section, *keys = f"mailboxes.{keys[0]}", *keys[1:]
+        if section in ("mailboxes", "hooks") and keys:
+            section, *keys = f"{section}.{keys[0]}", *keys[1:]
         where = f"[{section}] {'.'.join(keys)}".strip()
         what = "is not a setting; `mailflow init` shows all" if one["type"] == "extra_forbidden" else one["msg"]
         lines.append(f"{toml}: {where}: {what}")

@@ -11,6 +11,7 @@ import typer
 from mailflow import bootstrap, console, settings
 from mailflow.command_line import ConfigOption, LimitOption, explained, fail, open_store, open_unit, open_view, out
 from mailflow.core.delivery import OutboxState
+from mailflow.core.hooks import HookState
 from mailflow.core.octets import slices
 from mailflow.services.reconcile import Gap, resolve_uncertain
 from mailflow.services.reconcile import reconcile as compare
@@ -20,6 +21,7 @@ outbox_app = typer.Typer(help="Answers on their way out.", no_args_is_help=True)
 quarantine_app = typer.Typer(help="Mails that could not be processed.", no_args_is_help=True)
 mutes_app = typer.Typer(help="Addresses that get no automatic mail for a time.", no_args_is_help=True)
 partners_app = typer.Typer(help="The partner directory.", no_args_is_help=True)
+hooks_app = typer.Typer(help="Calls to other systems.", no_args_is_help=True)
 workers_app = typer.Typer(help="The workers of the store.", no_args_is_help=True)
 db_app = typer.Typer(help="The store's schema.", no_args_is_help=True)
 GROUPS = {
@@ -28,6 +30,7 @@ GROUPS = {
     "quarantine": quarantine_app,
     "mutes": mutes_app,
     "partners": partners_app,
+    "hooks": hooks_app,
     "workers": workers_app,
     "db": db_app,
 }
@@ -177,6 +180,27 @@ def partners_list(config: ConfigOption = None, limit: LimitOption = 50) -> None:
         directory = unit.partners()
     out.print(console.partners_table(directory.partners[:limit]))
     out.print(f"{len(directory.partners)} partners with {len(directory.domains)} domains")
+
+
+@hooks_app.command("list")
+def hooks_list(
+    config: ConfigOption = None,
+    limit: LimitOption = 50,
+    state: Annotated[HookState | None, typer.Option(help="only these")] = None,
+) -> None:
+    """Calls to other systems and how far they are, newest first."""
+    with open_view(config) as unit:
+        out.print(console.hooks_table(unit.hooks(limit, state)))
+
+
+@hooks_app.command("retry")
+def hooks_retry(hook_id: int, config: ConfigOption = None) -> None:
+    """Make a failed call again."""
+    with open_unit(config) as unit:
+        done = unit.retry_hook(hook_id, datetime.now(UTC))
+    if not done:
+        fail(f"call {hook_id} has not failed; `mailflow hooks list` shows them")
+    out.print(f"call {hook_id} is queued again")
 
 
 @workers_app.command("list")

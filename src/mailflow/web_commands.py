@@ -9,13 +9,13 @@ import signal
 import socket
 import threading
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mailflow import bootstrap, console, learning, settings
-from mailflow.command_line import ConfigOption, explained, fail, out
+from mailflow.command_line import ConfigOption, explained, out
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.storage import Read, Understood
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 _PATIENCE = 5
 """Seconds that requests have to end when the server is stopped."""
-_STARTED_WITHIN = 20.0
 
 
 def web(
@@ -41,19 +40,17 @@ def web(
     with explained():
         chosen = settings.read_settings(config)
         store = bootstrap.build_store(chosen)
-        app = build_app(chosen, store)
-        server = _server(app, host or chosen.web.host, port or chosen.web.port)
-        where = chosen.web.origin or f"http://{host or chosen.web.host}:{port or chosen.web.port}"
+        server = _server(build_app(chosen, store))
+        listener = _listen(host or chosen.web.host, port or chosen.web.port)
         with store.view() as unit:
             has_accounts = bool(unit.accounts())
         if not has_accounts:
             out.print(console.plain("nobody may sign in yet: mailflow users add NAME --role admin"))
+        where = chosen.web.origin or f"http://{host or chosen.web.host}:{port or chosen.web.port}"
         out.print(console.plain(f"the review desk is at {where}"))
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, server.handle_exit)
-        server.run()
-    if not server.started:
-        fail(f"nothing can listen at {where}: is the desk running already? `--port` takes another port")
+        server.run([listener])
 
 
 def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = None) -> FastAPI:
@@ -61,10 +58,12 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     access = bootstrap.build_access(chosen, store=store)
     from mailflow.web.access import Guard
     from mailflow.web.api import api_router
+    from mailflow.web.api_models import models_router
     from mailflow.web.app import create_app
     from mailflow.web.desk import WebDesk
-    from mailflow.web.learning import learning_router
+    from mailflow.web.learning import Comparisons, learning_router
     from mailflow.web.numbers import numbers_router
+    from mailflow.web.oidc import BEGIN, oidc_router
     from mailflow.web.rendering import Renderer
     from mailflow.web.sign_in import account_router, sign_in_router
 
@@ -72,18 +71,22 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
     origin = chosen.web.origin
     desk = WebDesk(
         store=store,
-        guard=Guard(access, is_tls=origin.startswith("https://"), origin=origin),
+        guard=Guard(access, origin.startswith("https://"), origin, frozenset(chosen.web.proxies)),
         review=review,
         clock=bootstrap.SystemClock(),
         name=chosen.desk.name,
     )
     renderer = Renderer()
+    comparisons = Comparisons(learning.ModelFolders(chosen))
+    elsewhere = bootstrap.build_elsewhere(chosen, access, store.key("oidc"))
     further = (
-        sign_in_router(renderer),
+        sign_in_router(renderer, ((elsewhere.label, BEGIN),) if elsewhere else ()),
+        *((oidc_router(renderer, elsewhere),) if elsewhere else ()),
         account_router(renderer),
         api_router(),
         numbers_router(renderer),
-        learning_router(renderer, learning.ModelFolders(chosen)),
+        learning_router(renderer, comparisons),
+        models_router(comparisons),
     )
     return create_app(desk, renderer, further)
 
@@ -102,7 +105,7 @@ def one_at_a_time(read: Read) -> Read:
 # ---------------------------------------------------------------------- serving
 
 
-def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
+def _server(app: FastAPI) -> uvicorn.Server:
     """Stops at SIGTERM and SIGINT: streams end at once, requests within _PATIENCE."""
     import uvicorn
 
@@ -118,8 +121,6 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
     return DeskServer(
         uvicorn.Config(
             app,
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             server_header=False,
@@ -132,37 +133,37 @@ def _server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
 @contextmanager
 def served(chosen: settings.Settings, store: SqlStore) -> Iterator[str]:
     """The desk on loopback, at its port or, where that is taken, at another one. Gives its address."""
-    port = chosen.web.port if _is_free(chosen.web.port) else 0
-    with serving(build_app(chosen, store), "127.0.0.1", port) as address:
-        yield address
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    app = build_app(chosen, store)
+    with ExitStack() as stack:
         try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+            address = stack.enter_context(serving(app, "127.0.0.1", chosen.web.port))
+        except SettingsError:
+            address = stack.enter_context(serving(app, "127.0.0.1", 0))
+        yield address
 
 
 @contextmanager
 def serving(app: FastAPI, host: str, port: int) -> Iterator[str]:
-    """The desk in a thread of its own. Gives its address. Raises SettingsError where the port is taken."""
-    server = _server(app, host, port)
-    thread = threading.Thread(target=server.run, name="review desk", daemon=True)
+    """The desk in a thread of its own; port 0 is any. Gives its address. Raises SettingsError."""
+    listener = _listen(host, port)
+    port = listener.getsockname()[1]
+    server = _server(app)
+    thread = threading.Thread(target=server.run, args=([listener],), name="review desk", daemon=True)
     thread.start()
-    waited = threading.Event()
-    for _ in range(int(_STARTED_WITHIN / 0.05)):
-        if server.started or not thread.is_alive():
-            break
-        waited.wait(0.05)
-    if not server.started:
-        raise SettingsError(f"the review desk cannot listen on {host}:{port}: is it running already? choose another")
     try:
-        bound = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{host}:{bound}"
+        yield f"http://{host}:{port}"
     finally:
         server.should_exit = True
         thread.join(_PATIENCE + 5)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Raises SettingsError where nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        where = f"{host}:{port}"
+        raise SettingsError(
+            f"nothing can listen at {where} ({error.strerror}): is the desk running already? take another [web] port"
+        ) from error

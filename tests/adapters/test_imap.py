@@ -16,7 +16,7 @@ from tests.servers import BARE_HOST, OLD_HOST, MailServers, Relay, ScriptedServe
 from mailflow.adapters.imap import ImapAccount, ImapSource, announces_mail
 from mailflow.adapters.imap_messages import HEAD_OCTETS, MIB, Listed, plan_batches
 from mailflow.core.message import MailRef
-from mailflow.core.ports import Cursor, Disposition
+from mailflow.core.ports import Cursor, Disposition, Survey
 from mailflow.errors import ConnectionFailed, LoginRefused
 
 LONG = timedelta(seconds=60)
@@ -168,6 +168,74 @@ def test_mail_of_another_uidvalidity_is_left_alone(desk: Desk, source: ImapSourc
     (message,) = messages(source.fetch(None))
     source.acknowledge([replace(message.ref, uid_validity=message.ref.uid_validity + 1)], Disposition.PROCESSED)
     assert list(desk.flags()) == [1]
+
+
+# -- comparing -----------------------------------------------------------------------------------------------------
+
+
+def test_a_survey_tells_what_is_here_and_how_far_the_uids_go(desk: Desk, source: ImapSource) -> None:
+    desk.append("one", "two", "three")
+    desk.delete(1, 3)
+    (message,) = messages(source.fetch(None))
+    assert source.survey() == Survey(message.ref.uid_validity, (2,), 3)
+
+
+def test_a_survey_of_an_empty_mailbox(source: ImapSource) -> None:
+    found = source.survey()
+    assert (found.uids, found.last_uid) == ((), 0)
+
+
+def test_where_nothing_can_be_moved_our_keyword_takes_a_mail_out_of_the_survey(desk: Desk) -> None:
+    """Else all mail that was ever dealt with would count as left behind."""
+    desk.append("done", "undone", "to do")
+    source = ImapSource(desk.account(host=BARE_HOST))
+    done, undone, _ = [m.ref for m in messages(source.fetch(None))]
+    source.acknowledge([done], Disposition.PROCESSED)
+    source.acknowledge([undone], Disposition.FAILED)
+    assert source.survey().uids == (3,)
+    source.close()
+
+
+def test_where_mail_can_be_moved_no_keyword_hides_it(desk: Desk, source: ImapSource) -> None:
+    desk.append("marked by somebody else", flags=[b"$Processed"])
+    assert source.survey().uids == (1,)
+
+
+def test_only_the_asked_for_uids_are_fetched_and_no_cursor_moves(desk: Desk, source: ImapSource) -> None:
+    desk.append("one", "two", "three", "four")
+    desk.delete(3)
+    batches = list(source.fetch_only([2, 3, 4]))
+    assert subjects(iter(batches)) == ["two", "four"]
+    assert [batch.cursor for batch in batches if batch.messages] == [None]
+    assert desk.flags().keys() == {1, 2, 4}
+
+
+def test_our_own_mail_is_found_where_the_server_says_that_sent_mail_lies(desk: Desk, source: ImapSource) -> None:
+    """By its special use (RFC 6154): the folder is called neither Sent nor anything like it."""
+    find_in(desk, source, "Outgoing")
+
+
+def test_our_own_mail_is_found_in_the_folder_that_the_settings_name(desk: Desk) -> None:
+    folder = f"{desk.name}-answers"
+    source = ImapSource(desk.account(sent=folder))
+    find_in(desk, source, folder)
+    source.close()
+
+
+def find_in(desk: Desk, source: ImapSource, folder: str) -> None:
+    own, other = f"mf.1.token.{desk.name}@helpdesk.example", f"mf.2.token.{desk.name}@helpdesk.example"
+    if not desk.program.folder_exists(folder):
+        desk.program.create_folder(folder)
+    desk.program.append(folder, f"Message-ID: <{own}>\r\n".encode() + mail("Re: NFR"))
+    desk.append("in the mailbox")
+    assert source.find_sent([own, other]) == {own}
+    assert subjects(source.fetch(None)) == ["in the mailbox"], "the mailbox itself is selected again"
+
+
+def test_where_there_is_no_folder_of_sent_mail_nothing_is_found(desk: Desk) -> None:
+    source = ImapSource(desk.account(sent=f"{desk.name}-nowhere"))
+    assert source.find_sent(["mf.1.token.x@helpdesk.example"]) == frozenset()
+    source.close()
 
 
 # -- wait ----------------------------------------------------------------------------------------------------------

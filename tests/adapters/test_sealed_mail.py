@@ -155,3 +155,16 @@ def test_what_cannot_be_opened_stops_the_change_of_keys_and_stays_as_it_is(store
     with pytest.raises(StoreError, match=key_id(b"l" * 32)):
         with_keys(store, NEW, OLD).reseal(Keyring([NEW]), lambda done: None)
     assert stored(store) == before
+
+
+def test_a_row_that_rotted_is_an_error_of_that_mail_alone(store: SqlStore) -> None:
+    plain = with_keys(store)
+    record(plain, SMALL, b"\0" + SMALL)
+    with store.engine.begin() as connection:
+        first = connection.scalar(text("SELECT sha256 FROM inbound WHERE id = 1"))
+        rots = text("UPDATE raw SET content = :content WHERE sha256 = :first")
+        connection.execute(rots, {"content": b"rotten", "first": first})
+    with plain.unit() as unit:
+        assert [mail.content for mail in unit.claim_inbound(NOON, 10)] == [None, b"\0" + SMALL]
+    with pytest.raises(StoreError, match="/0 is damaged"), plain.opened(1):
+        raise AssertionError("it was opened")

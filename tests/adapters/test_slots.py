@@ -2,15 +2,17 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from spacy.language import Language
+from spacy.pipeline import SpanRuler
+from spacy.tokens import Doc, Span
 
 from mailflow.adapters.assets import load_playbook
-from mailflow.adapters.slots import LONGEST, PIPE, add_slots, slots_of
+from mailflow.adapters.slots import LONGEST, SlotFinder, needs_of
 from mailflow.core.classification import Slot
 from mailflow.core.playbook import SlotRule
 from mailflow.errors import AssetError
@@ -22,15 +24,16 @@ ENTRIES = [
 ]  # fmt: skip
 
 
+NLP = spacy.blank("xx")
+
+
 @cache
-def desk() -> Language:
-    nlp = spacy.blank("xx")
-    add_slots(nlp, PLAYBOOK.slots)
-    return nlp
+def desk() -> SlotFinder:
+    return SlotFinder(NLP, PLAYBOOK.slots)
 
 
-def found(text: str, nlp: Language | None = None) -> list[tuple[str, str]]:
-    return [(slot.name, slot.text) for slot in slots_of((nlp or desk())(text))]
+def found(text: str, finder: SlotFinder | None = None) -> list[tuple[str, str]]:
+    return [(slot.name, slot.text) for slot in (finder or desk()).find(NLP(text))]
 
 
 # --- what is found, and what is not -----------------------------------------------------------------------------------
@@ -225,10 +228,10 @@ def test_no_iban_is_ever_a_slot(before: str, iban: str, after: str, grouped: boo
 # --- the finder -------------------------------------------------------------------------------------------------------
 
 
-def finder(**patterns: list[object]) -> Language:
-    nlp = spacy.blank("xx")
-    add_slots(nlp, {name: SlotRule.model_validate({"ask": "it", "patterns": own}) for name, own in patterns.items()})
-    return nlp
+def finder(**patterns: list[Any]) -> SlotFinder:
+    return SlotFinder(
+        NLP, {name: SlotRule.model_validate({"ask": "it", "patterns": own}) for name, own in patterns.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -257,12 +260,76 @@ def test_a_slot_is_one_line_and_no_longer_than_a_number_or_a_name() -> None:
     assert found(f"so {word}", finder(long=[word])) == []
 
 
-def test_a_pipeline_without_rules_finds_nothing_and_has_no_finder() -> None:
-    nlp = spacy.blank("xx")
-    add_slots(nlp, {})
-    assert PIPE not in nlp.pipe_names
-    assert slots_of(nlp("25 seats")) == ()
+def test_without_rules_nothing_is_found() -> None:
+    assert found("25 seats", finder()) == []
 
 
 def test_a_slot_is_a_value_of_the_classification() -> None:
-    assert slots_of(desk()("PO-4711")) == (Slot("order_number", "PO-4711"),)
+    assert desk().find(NLP("PO-4711")) == (Slot("order_number", "PO-4711"),)
+
+
+# --- trying less finds the same ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ([{"LOWER": "po"}, {"text": {"regex": r"^\d"}}], [("LOWER", frozenset({"po"})), ("TEXT", r"^\d")]),
+        ([{"LOWER": {"IN": ["a", "b"], "REGEX": "a"}}], [("LOWER", frozenset({"a", "b"})), ("LOWER", "a")]),
+        ([{"LOWER": "a", "OP": op} for op in ("?", "*", "!", "{0}", "{0,2}", "{,2}")], []),
+        ([{"TEXT": "a", "OP": op} for op in ("+", "{1}", "{2,}")], [("TEXT", frozenset({"a"}))] * 3),
+        ([{"IS_DIGIT": True}, {"LOWER": {"NOT_IN": ["a"]}}, {"LOWER": {"FUZZY": {"IN": ["a"]}}}, {}], []),
+    ],
+)
+def test_what_a_pattern_cannot_do_without(pattern: list[dict[str, object]], wanted: list[object]) -> None:
+    assert list(needs_of(pattern)) == wanted
+
+
+WORDS = ("a", "A", "b", "1", "22", "-", "po", "PO")
+VALUES = st.one_of(
+    st.sampled_from(WORDS),
+    st.fixed_dictionaries({"IN": st.lists(st.sampled_from(WORDS), max_size=3)}),
+    st.fixed_dictionaries({"NOT_IN": st.lists(st.sampled_from(WORDS), max_size=3)}),
+    st.sampled_from(
+        [{"REGEX": r"^\d+$"}, {"REGEX": "[ab]"}, {"FUZZY": "aa"}, {"REGEX": {"IN": ["^p", "^1"]}}, {"REGEX": ""}]
+    ),
+)
+ATTRIBUTES = st.one_of(
+    st.dictionaries(st.sampled_from(["LOWER", "TEXT"]), VALUES, max_size=2),
+    st.dictionaries(st.sampled_from(["lower", "ORTH"]), VALUES, max_size=1),
+    st.just({"IS_DIGIT": True}),
+)
+TOKENS = st.builds(
+    lambda attributes, op: attributes | op,
+    ATTRIBUTES,
+    st.sampled_from([{}, *({"OP": op} for op in ("?", "*", "+", "!", "{2}", "{0,2}", "{1,}", "{,1}"))]),
+)
+PATTERNS = st.one_of(st.sampled_from(["a b", "PO", "po - 1"]), st.lists(TOKENS, min_size=1, max_size=3))
+
+
+def plainly(doc: Doc, rules: dict[str, list[Any]]) -> list[Span]:
+    """What spaCy's own ruler finds, which tries every pattern everywhere."""
+    ruler = SpanRuler(NLP, phrase_matcher_attr="LOWER")
+    ruler.add_patterns([{"label": name, "pattern": one} for name, own in rules.items() for one in own])
+    return list(ruler.match(doc))
+
+
+@settings(deadline=None)
+@given(
+    rules=st.dictionaries(st.sampled_from("xyz"), st.lists(PATTERNS, min_size=1, max_size=3), min_size=1),
+    text=st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join),
+)
+def test_whatever_is_written_into_the_file_the_same_is_found_as_by_trying_everything(
+    rules: dict[str, list[Any]], text: str
+) -> None:
+    doc = NLP(text)
+    assert finder(**rules).spans(doc) == plainly(doc, rules)
+
+
+def test_what_stands_in_the_file_is_found_as_by_trying_everything() -> None:
+    rules = {
+        name: [one if isinstance(one, str) else list(one) for one in rule.patterns]
+        for name, rule in PLAYBOOK.slots.items()
+    }
+    doc = NLP("\n".join(NAMED))
+    assert desk().spans(doc) == plainly(doc, rules) != []

@@ -109,6 +109,39 @@ def test_a_refused_recipient_is_named_by_code_and_the_next_message_goes_out(
     assert submission.submit(answer()).reply_code == 250
 
 
+def test_a_blind_copy_goes_to_ourselves_in_the_same_transaction(mail_servers: MailServers) -> None:
+    """If it comes in, the answer was accepted, whatever became of the reply."""
+    with Relay(mail_servers.submission_port) as relay:
+        submission = SmtpSubmission(account(mail_servers, port=relay.port, security="none", bcc=SUPPORT))
+        message = answer()
+        assert submission.submit(message).reply_code == 250
+        submission.close()
+        relay.await_saying(f"RCPT TO:<{PARTNER}>\r\nRCPT TO:<{SUPPORT}>\r\nDATA\r\n".encode())
+    for user in (PARTNER, SUPPORT):
+        assert b"Bcc" not in delivered(mail_servers, message, user)
+
+
+@pytest.mark.parametrize("local_part", ["perm550", "temp451"])
+def test_a_blind_copy_that_is_refused_stops_nothing(mail_servers: MailServers, local_part: str) -> None:
+    submission = SmtpSubmission(account(mail_servers, bcc=f"{local_part}@partner.example"))
+    message = answer()
+    assert submission.submit(message).reply_code == 250
+    submission.close()
+    delivered(mail_servers, message)
+
+
+def test_a_blind_copy_alone_is_never_sent(mail_servers: MailServers) -> None:
+    """Where the recipient is refused nothing goes out."""
+    with Relay(mail_servers.submission_port) as relay:
+        submission = SmtpSubmission(account(mail_servers, port=relay.port, security="none", bcc=SUPPORT))
+        with pytest.raises(PermanentRefusal):
+            submission.submit(answer("perm550@partner.example"))
+        submission.submit(answer())  # the connection is still good
+        submission.close()
+        relay.await_saying(b"QUIT")
+        assert relay.said(b"DATA") == 1
+
+
 def test_a_wrong_password_is_refused_and_shown_nowhere(
     mail_servers: MailServers, caplog: pytest.LogCaptureFixture
 ) -> None:

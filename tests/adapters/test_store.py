@@ -4,8 +4,10 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from time import monotonic
 
 import pytest
 from sqlalchemy import Boolean, Integer, LargeBinary, text
@@ -24,7 +26,7 @@ from mailflow.core.message import Address, MailRef, RawMessage
 from mailflow.core.octets import SLICE, slices
 from mailflow.core.partner import NO_PARTNERS, Partner, PartnerDirectory, PartnerKind, Route
 from mailflow.core.ports import Batch, Cursor, Disposition
-from mailflow.core.storage import Recorded
+from mailflow.core.storage import Recorded, Unit
 from mailflow.errors import IllegalTransition, MailflowError, StoreError
 from mailflow.testing import NOON
 
@@ -276,6 +278,75 @@ def test_a_savepoint_undoes_itself_alone(store: SqlStore) -> None:
             raise RuntimeError("one bad mail")
     with store.unit() as unit:
         assert [thread.id for thread in unit.threads(10)] == [first]
+
+
+# ---------------------------------------------------------------------- looking
+
+
+def received(unit: Unit) -> int:
+    return unit.counts().received
+
+
+def test_who_looks_waits_for_no_writer_and_sees_nothing_half_done(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.unit() as writing:
+        writing.record("desk", "INBOX", batch(mail(2)), NOON)
+        with store.view() as looking:
+            assert received(looking) == 1
+    with store.view() as looking:
+        assert received(looking) == 2
+
+
+def test_who_looks_sees_one_state_of_the_store(store: SqlStore) -> None:
+    record(store, mail(1))
+    with store.view() as looking:
+        assert received(looking) == 1
+        record(store, mail(2))
+        assert received(looking) == 1
+    with store.view() as looking:
+        assert received(looking) == 2
+
+
+def test_who_looks_keeps_nobody_from_writing_afterwards(store: SqlStore) -> None:
+    """On PostgreSQL the connection was read-only for the time of the view."""
+    for uid in (1, 2, 3):
+        with store.view() as looking:
+            assert looking.cursor("desk", "INBOX") == (Cursor(1, uid - 1) if uid > 1 else None)
+        assert record(store, mail(uid)) == Recorded(new=1)
+
+
+@pytest.mark.parametrize("store", ["postgresql"], indirect=True)
+def test_postgresql_lets_nobody_write_who_only_looks(store: SqlStore) -> None:
+    with pytest.raises(StoreError, match="read-only"), store.view() as looking:
+        looking.record("desk", "INBOX", batch(mail(1)), NOON)
+
+
+def test_only_one_worker_decides_at_a_time(store: SqlStore) -> None:
+    """The second one reads its history after the first has committed."""
+
+    def count_when_it_may_decide() -> int:
+        with SqlStore(store.engine).unit() as unit:
+            unit.serialize()
+            return received(unit)
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.unit() as unit:
+            unit.serialize()
+            second = pool.submit(count_when_it_may_decide)
+            await_waiting(store)
+            unit.record("desk", "INBOX", batch(mail(1)), NOON)
+        assert second.result(20) == 1
+
+
+def await_waiting(store: SqlStore) -> None:
+    """Until somebody waits for a lock of PostgreSQL. SQLite does not tell; there one writer waits for the other."""
+    if store.engine.dialect.name != "postgresql":
+        return
+    asked = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    deadline = monotonic() + 20
+    with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        while not connection.scalar(asked):
+            assert monotonic() < deadline, "nobody waits"
 
 
 def test_clues_are_looked_up_strongest_proof_first_and_each_thread_once(store: SqlStore) -> None:

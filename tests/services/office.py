@@ -3,13 +3,14 @@
 The model goes by words, so that a mail says itself what is to become of it (WORDS).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.classification import Classification, ClassifierInput
-from mailflow.core.fleet import ALL_ROLES, WorkerRecord
+from mailflow.core.fleet import ALL_ROLES, Role, WorkerRecord
 from mailflow.core.playbook import Audience, AudienceRow, Intent, Playbook, PolicyAction, SendBudget
 from mailflow.core.ports import Classifier, Renderer
 from mailflow.core.storage import Counts, DecidedMail, OutboxView, Read
@@ -18,7 +19,7 @@ from mailflow.reading.understand import reader
 from mailflow.services.fleet import Membership
 from mailflow.services.outbox import Outbox
 from mailflow.services.processing import DeskIdentity, Processing
-from mailflow.services.worker import Worker
+from mailflow.services.worker import Chore, JobRunner, Worker
 from mailflow.testing import (
     DESK,
     FixedClassifier,
@@ -154,7 +155,13 @@ class Office:
         me = WorkerRecord(self.store.holder, self.machine, 1, ALL_ROLES, now, now)
         return Membership(store=self.store, me=me, clock=self.clock, is_running=lambda pid: False)
 
-    def worker(self, poll: timedelta = timedelta(seconds=180)) -> Worker:
+    def worker(
+        self,
+        poll: timedelta = timedelta(seconds=180),
+        roles: frozenset[Role] = ALL_ROLES,
+        runner: JobRunner | None = None,
+        chores: Sequence[Chore] = (),
+    ) -> Worker:
         return Worker(
             sources=[self.source],
             store=self.store,
@@ -164,6 +171,9 @@ class Office:
             clock=self.clock,
             jitter=lambda: self.jitter,
             poll=poll,
+            roles=roles,
+            runner=runner,
+            chores=chores,
         )
 
     def beside(self, machine: str = "another machine") -> "Office":
@@ -179,7 +189,7 @@ class Office:
     # ------------------------------------------------------------------ looking
 
     def decided(self) -> list[DecidedMail]:
-        with self.store.unit() as unit:
+        with self.store.view() as unit:
             return unit.decided(0, 1000)
 
     def actions(self) -> dict[str, str]:
@@ -187,12 +197,12 @@ class Office:
         return {one.message_id: one.action for one in self.decided()}
 
     def counts(self) -> Counts:
-        with self.store.unit() as unit:
+        with self.store.view() as unit:
             return unit.counts()
 
     def answers(self) -> list[OutboxView]:
         """Oldest first."""
-        with self.store.unit() as unit:
+        with self.store.view() as unit:
             return unit.outbox(1000)[::-1]
 
 

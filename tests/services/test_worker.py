@@ -3,10 +3,11 @@
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -16,14 +17,16 @@ from tests.services.office import Office, question, reader_of
 
 from mailflow.adapters.store import SqlStore, SqlUnit
 from mailflow.core.delivery import OutboxState
+from mailflow.core.fleet import HEARTBEAT, Role
 from mailflow.core.message import OutboundMessage
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.ports import Acceptance, Batch, Cursor
 from mailflow.core.storage import Outcome, Understood
-from mailflow.errors import ConnectionFailed, LoginRefused, StoreError
-from mailflow.services.worker import reconnect_delay
-from mailflow.testing import DESK, FrozenClock, MemorySource, ScriptedSubmission
+from mailflow.errors import ConnectionFailed, LoginRefused, OutcomeUnknown, StoreError, TemporaryRefusal
+from mailflow.services.ingest import ingest
+from mailflow.services.worker import WAKE_EVERY, Worker, reconnect_delay
+from mailflow.testing import DESK, NOON, FrozenClock, MemorySource, ScriptedSubmission
 
 PATIENCE = 20.0
 """Seconds after which a test that waits for another thread has failed."""
@@ -115,6 +118,39 @@ def test_a_start_takes_up_what_a_crash_left(store: SqlStore) -> None:
     assert (told["workers"], told["mails_to_read_again"], told["answers_uncertain"]) == (1, 0, 1)
     assert [answer.state for answer in office.answers()] == [OutboxState.SENT, OutboxState.SENT, OutboxState.UNCERTAIN]
     assert len(submission.sent) == 2
+
+
+class RealClock(FrozenClock):
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+def test_run_once_waits_for_the_undo_window(store: SqlStore) -> None:
+    office, source, submission = driven(store)
+    office.clock, office.undo = RealClock(), timedelta(seconds=0.2)
+    source.deliver(question(1, date=format_datetime(datetime.now(UTC))))
+    office.worker().run_once()
+    (answer,) = office.answers()
+    assert (answer.state, len(submission.sent)) == (OutboxState.SENT, 1)
+    assert answer.finished_at is not None
+    assert answer.finished_at >= answer.due_at > answer.queued_at
+
+
+@pytest.mark.parametrize("what", ["held back", "refused for now"])
+def test_run_once_leaves_to_the_next_run_what_cannot_leave_now(store: SqlStore, what: str) -> None:
+    office, source, submission = driven(store)
+    office.jitter = 0.5
+    if what == "held back":
+        office.per_minute = 1
+    else:
+        submission.errors.append(TemporaryRefusal("451"))
+    for number in (1, 2):
+        source.deliver(question(number))
+    office.worker().run_once()
+    assert sorted(answer.state for answer in office.answers()) == [OutboxState.QUEUED, OutboxState.SENT]
+    office.clock.advance(timedelta(minutes=2))
+    office.worker().run_once()
+    assert [answer.state for answer in office.answers()] == [OutboxState.SENT, OutboxState.SENT]
 
 
 # ------------------------------------------------------------------ until stopped
@@ -262,6 +298,175 @@ def test_a_postponed_mail_is_read_again_while_nothing_arrives(store: SqlStore) -
     source.steps = [submission.await_accepted, worker.stop]
     worker.run()
     assert [answer.state for answer in office.answers()] == [OutboxState.SENT]
+
+
+def test_a_running_worker_compares_its_mailbox_and_looks_for_what_is_in_doubt(store: SqlStore) -> None:
+    office, source, submission = driven(store)
+    submission.errors.append(OutcomeUnknown("the connection was lost"))
+    office.work(question(1))
+    source.inbox[1] = question(1)
+    source.sent = frozenset({office.answers()[0].message_id})
+    worker = office.worker()
+    source.steps = [worker.stop]
+    with capture_logs() as logged:
+        worker.run()
+    assert [line["kind"] for line in logged if line["event"] == "mailbox and ledger differ"] == ["left behind"]
+    assert source.inbox == {}
+    assert [answer.state for answer in office.answers()] == [OutboxState.SENT]
+
+
+# ------------------------------------------------------------------ parts of the work
+
+
+def kinds(worker: Worker) -> list[str]:
+    return [loop.name.split()[0] for loop in worker.loops]
+
+
+def test_a_worker_has_the_loops_of_its_roles_and_one_that_tends(store: SqlStore) -> None:
+    office, _, _ = driven(store)
+    assert kinds(office.worker()) == ["tend", "fetch", "process", "send"]
+    assert kinds(office.worker(roles=frozenset({Role.FETCH}))) == ["tend", "fetch"]
+    assert kinds(office.worker(roles=frozenset({Role.PROCESS}))) == ["tend", "process"]
+    assert kinds(office.worker(roles=frozenset({Role.SEND}))) == ["tend", "send"]
+
+
+@dataclass(slots=True)
+class OneAfterTheOther:
+    """Runs each job once, and has the worker end then."""
+
+    ran: list[Role] = field(default_factory=list)
+
+    def run(self, handlers: Mapping[Role, Callable[[], None]], stop: threading.Event) -> None:
+        for role, handler in handlers.items():
+            handler()
+            self.ran.append(role)
+        stop.set()
+
+
+def test_where_turns_are_jobs_no_loop_decides_or_sends(store: SqlStore) -> None:
+    office, source, submission = driven(store)
+    source.deliver(question(1))
+    ingest(source, store, office.clock)
+    runner = OneAfterTheOther()
+    worker = office.worker(runner=runner)
+    assert kinds(worker) == ["tend", "fetch"]
+    source.steps = [lambda: worker.signals.stop.wait(PATIENCE)] * 3
+    worker.run()
+    assert runner.ran == [Role.FETCH, Role.PROCESS, Role.SEND]
+    assert len(submission.sent) == 1
+
+
+def test_a_job_that_failed_is_told_and_the_worker_goes_on(store: SqlStore) -> None:
+    office, source, _ = driven(store)
+    source.deliver(question(1))
+    ingest(source, store, office.clock)
+    office.store = RefusingStore(office)
+    runner = OneAfterTheOther()
+    with capture_logs() as logged:
+        office.worker(roles=frozenset({Role.PROCESS, Role.SEND}), runner=runner).run()
+    assert runner.ran == [Role.PROCESS, Role.SEND]
+    (told,) = (line for line in logged if line["event"] == "loop failed")
+    assert (told["loop"], told["error"]) == ("process", "StoreError: the database refused: database is locked")
+
+
+class BreakingOnce(SqlStore):
+    """Breaks in the next transaction of the main thread, where the jobs of these tests run."""
+
+    is_armed = False
+
+    @contextmanager
+    def unit(self) -> Iterator[SqlUnit]:
+        if self.is_armed and threading.current_thread() is threading.main_thread():
+            self.is_armed = False
+            raise Broken("a bug")
+        with super().unit() as unit:
+            yield unit
+
+
+def test_a_job_that_broke_ends_the_worker(store: SqlStore) -> None:
+    office, _, _ = driven(store)
+    office.store = breaking = BreakingOnce(store.engine)
+
+    class Arming(OneAfterTheOther):
+        def run(self, handlers: Mapping[Role, Callable[[], None]], stop: threading.Event) -> None:
+            breaking.is_armed = True
+            handlers[Role.PROCESS]()
+            assert stop.wait(PATIENCE)
+
+    worker = office.worker(roles=frozenset({Role.PROCESS}), runner=Arming())
+    with pytest.raises(Broken), capture_logs() as logged:
+        worker.run()
+    assert [line["loop"] for line in logged if line["event"] == "loop broken"] == ["process"]
+
+
+def test_one_mailbox_is_read_by_one_worker(store: SqlStore) -> None:
+    """The other one lets go of its connection, and takes over when the first has ended."""
+    office, _, _ = driven(store)
+    closed = threading.Event()
+
+    class Closing(DrivenSource):
+        def close(self) -> None:
+            closed.set()
+
+    source = office.source = Closing()
+    source.deliver(question(1))
+    first, second = office.beside(), office
+    first.membership().join()
+    with first.store.unit() as unit:
+        assert unit.take_lease(f"mailbox {source.account}/{source.mailbox}")
+    worker = second.worker(roles=frozenset({Role.FETCH}))
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    assert closed.wait(PATIENCE)
+    worker.stop()
+    thread.join(PATIENCE)
+    assert (office.counts().received, source.timeouts) == (0, [])
+
+
+def test_a_chore_is_called_by_one_worker_about_every_minute(store: SqlStore) -> None:
+    office, _, _ = driven(store)
+    called: list[datetime] = []
+
+    def tend(desk: Office) -> None:
+        worker = desk.worker(chores=[called.append])
+        worker.stop()  # so that it waits for nothing
+        worker.loops[0].turn()
+
+    tend(office)
+    tend(office.beside())
+    assert called == [NOON]
+    office.clock.advance(WAKE_EVERY)
+    tend(office.beside())
+    tend(office)
+    assert called == [NOON, NOON + WAKE_EVERY]
+
+
+def test_a_worker_that_cannot_beat_tries_again_as_often_as_it_should_beat(store: SqlStore) -> None:
+    """Else the others, whose database is there again sooner, would bury it for minutes to come."""
+    office, _, _ = driven(store)
+    office.jitter = 0.5
+    told = threading.Event()
+
+    class Gone(SqlStore):
+        @contextmanager
+        def unit(self) -> Iterator[SqlUnit]:
+            if threading.current_thread().name == "tend":
+                told.set()
+                raise StoreError("the database refused: it is gone")
+            with super().unit() as unit:
+                yield unit
+
+    office.store = Gone(store.engine)
+    worker = office.worker(roles=frozenset({Role.SEND}))
+    worker.loops[0].failures = 40
+    thread = threading.Thread(target=worker.run)
+    with capture_logs() as logged:
+        thread.start()
+        assert told.wait(PATIENCE)
+        worker.stop()
+        thread.join(PATIENCE)
+    (line,) = (line for line in logged if line["event"] == "loop failed")
+    assert (line["loop"], line["next_try_s"]) == ("tend", HEARTBEAT.total_seconds())
 
 
 # ------------------------------------------------------------------ what must not stop the desk

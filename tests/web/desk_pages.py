@@ -20,6 +20,7 @@ from mailflow.adapters import schema
 from mailflow.adapters.store import SqlStore, open_engine
 from mailflow.core.review import Account, AccountRole, Filter, QueueRow, ThreadView
 from mailflow.services.accounts import Access
+from mailflow.services.ingest import ingest
 from mailflow.services.review import ReviewDesk
 from mailflow.settings import Settings
 from mailflow.testing import DESK, FrozenClock
@@ -137,6 +138,14 @@ class WebOffice:
     def queue(self, filter_: Filter = Filter()) -> tuple[QueueRow, ...]:  # noqa: B008 - frozen
         with self.store.view() as unit:
             return unit.queue(filter_, "sam", self.clock.now(), None, 100).rows
+
+    def decide(self, *mails: bytes) -> None:
+        """Deal with `mails`; their answers wait for the undo window."""
+        self.office.undo = UNDO
+        for content in mails:
+            self.office.source.deliver(content)
+        ingest(self.office.source, self.store, self.clock)
+        self.office.processing().turn()
 
     def send_all(self) -> list[str]:
         """What leaves when every undo window is over: the text of each mail, oldest first."""

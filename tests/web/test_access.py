@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from urllib.parse import urlsplit
 
@@ -11,22 +12,27 @@ from fastapi.routing import APIRoute
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.testclient import TestClient
 from tests.web.desk_pages import PASSWORD, RENDERER, WebOffice
 
+from mailflow.adapters.oidc import Client, OidcIssuer
 from mailflow.core.accounts import FREE_TRIES, IDLE, LONGEST, WINDOW, SignIn, SignInKind, is_over, wait_after
 from mailflow.core.replay import ReplayReport
 from mailflow.core.review import Account, AccountRole, Permission, may
 from mailflow.errors import ModelError
+from mailflow.services.sign_in_elsewhere import Elsewhere
 from mailflow.testing import NOON
-from mailflow.web.access import SAFE_METHODS, is_cross_site, safe_next
+from mailflow.web.access import SAFE_METHODS, address_of, is_cross_site, safe_next
 from mailflow.web.api import api_router
+from mailflow.web.api_models import models_router
 from mailflow.web.app import create_app
-from mailflow.web.learning import learning_router
+from mailflow.web.learning import Comparisons, learning_router
 from mailflow.web.numbers import numbers_router
+from mailflow.web.oidc import BACK, BEGIN, oidc_router
 from mailflow.web.sign_in import account_router, sign_in_router
 
-OPEN = {("/", "GET"), ("/login", "GET"), ("/login", "POST")}
+OPEN = {("/", "GET"), ("/login", "GET"), ("/login", "POST"), (BEGIN, "GET"), (BACK, "GET")}
 """What anybody may ask for."""
 HOSTS = "http://testserver"
 
@@ -53,14 +59,23 @@ class NoModels:
         raise ModelError("there is no model before this one")
 
 
+def nowhere(desk: WebOffice) -> Elsewhere:
+    """A sign-in elsewhere at an issuer that is not there."""
+    issuer = OidcIssuer(Client("http://127.0.0.1:1", "mailflow", "", f"{HOSTS}/login/oidc/back"), desk.clock)
+    return Elsewhere(desk.access, issuer, "Elsewhere", ("desk.example",), None, desk.clock, b"a key")
+
+
 @pytest.fixture
 def whole(desk: WebOffice) -> WebOffice:
     """With everything that `mailflow web` has."""
+    comparisons = Comparisons(NoModels())
     further = (
         sign_in_router(RENDERER),
         account_router(RENDERER),
+        oidc_router(RENDERER, nowhere(desk)),
         numbers_router(RENDERER),
-        learning_router(RENDERER, NoModels()),
+        learning_router(RENDERER, comparisons),
+        models_router(comparisons),
         api_router(),
     )
     desk.app = create_app(desk.app.state.desk, RENDERER, further)
@@ -270,3 +285,89 @@ def test_a_token_acts_for_its_account_and_is_gone_when_revoked(whole: WebOffice)
     assert token not in known.token_sha256
     assert whole.access.revoke_token("sam", known.token_sha256[:12])
     assert client.get("/api/v1/me", headers=bearer).status_code == 401
+
+
+def test_a_permission_is_asked_for_before_what_was_sent_is_looked_at(whole: WebOffice) -> None:
+    """Nobody learns what a call takes, or whether something is there, who may not make it."""
+    vera = TestClient(whole.app, follow_redirects=False)
+    vera.headers["Authorization"] = f"Bearer {whole.access.add_token('vera', 'tests', timedelta(days=1))}"
+    assert vera.post("/api/v1/threads/999999/close", json={"nonsense": 1}).status_code == 403
+    assert vera.post("/api/v1/accounts", json={}).status_code == 403
+
+
+def test_a_bearer_token_is_never_helped_by_a_cookie(whole: WebOffice) -> None:
+    """Else another site could send a token that is none, and the cookie would do the rest."""
+    client = TestClient(whole.app, follow_redirects=False)
+    assert sign_in(client) == 303
+    headers = {"Authorization": "Bearer nonsense", "Sec-Fetch-Site": "cross-site"}
+    assert client.post("/logout", headers=headers).status_code == 303
+    assert client.post("/api/v1/threads/1/close", json={"version": 1}, headers=headers).status_code == 401
+    assert client.get("/queue").status_code == 200, "the session is as it was"
+
+
+def test_over_tls_the_cookie_is_secure_and_bound_to_this_host(whole: WebOffice) -> None:
+    desk = replace(whole.app.state.desk, guard=replace(whole.app.state.guard, is_tls=True, origin="https://testserver"))
+    client = TestClient(create_app(desk, RENDERER, [sign_in_router(RENDERER)]), "https://testserver")
+    form = {"name": "sam", "password": PASSWORD}
+    answer = client.post("/login", data=form, headers={"Sec-Fetch-Site": "same-origin"}, follow_redirects=False)
+    said = answer.headers["set-cookie"]
+    assert said.startswith("__Host-mailflow=")
+    assert "Secure" in said.split("; ")
+    assert "domain" not in said.lower()
+
+
+@pytest.mark.parametrize("next_", ["/a\r\nSet-Cookie: x=y", "/\x00", "//evil.example", "/\\evil.example", "https:evil"])
+def test_no_header_is_made_of_what_is_sent(whole: WebOffice, next_: str) -> None:
+    client = TestClient(whole.app, follow_redirects=False)
+    form = {"name": "sam", "password": PASSWORD, "next": next_}
+    answer = client.post("/login", data=form, headers={"Sec-Fetch-Site": "same-origin"})
+    assert answer.headers["location"] == "/"
+    assert [one.partition("=")[0] for one in answer.headers.get_list("set-cookie")] == ["mailflow"]
+    again = client.get("/login", params={"next": next_})
+    assert again.headers["location"] == "/"
+
+
+@pytest.mark.parametrize("path", ["/queue?q=%0d%0aX-Evil:%201", "/threads/1%0d%0aX-Evil:1", "/training/%0d%0aX-Evil:1"])
+def test_nor_of_an_address(whole: WebOffice, path: str) -> None:
+    client = TestClient(whole.app, follow_redirects=False)
+    answer = client.get(path)
+    assert "x-evil" not in answer.headers
+    assert sign_in(client) == 303
+    assert "x-evil" not in client.get(path).headers
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("192.0.2.7", "", "192.0.2.7"),
+        ("192.0.2.7", "198.51.100.1", "192.0.2.7"),
+        ("127.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "nonsense", "unknown"),
+        ("127.0.0.1", "2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
+        ("127.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+    ],
+)
+def test_who_asks_is_known_behind_our_proxy_and_nobody_chooses_it(
+    whole: WebOffice, peer: str, forwarded: str, address: str
+) -> None:
+    whole.app.state.guard = replace(whole.app.state.guard, proxies=frozenset({"127.0.0.1"}))
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    request = Request({"type": "http", "client": (peer, 1), "headers": headers, "app": whole.app})
+    assert address_of(request) == address
+
+
+def test_behind_a_proxy_one_who_guesses_keeps_nobody_else_waiting(whole: WebOffice) -> None:
+    whole.app.state.guard = replace(whole.app.state.guard, proxies=frozenset({"testclient"}))
+    client = TestClient(whole.app, follow_redirects=False)
+    own = {"Sec-Fetch-Site": "same-origin"}
+
+    def tried(name: str, password: str, address: str) -> int:
+        form, headers = {"name": name, "password": password}, own | {"X-Forwarded-For": address}
+        return client.post("/login", data=form, headers=headers).status_code
+
+    for number in range(FREE_TRIES):
+        assert tried(f"name{number}", "wrong", "192.0.2.66") == 401
+    assert tried("sam", PASSWORD, "192.0.2.66") == 429
+    assert tried("sam", PASSWORD, "192.0.2.1") == 303

@@ -33,6 +33,7 @@ _RESCUE_SECONDS = 10.0
 _POLL_SECONDS = 1.0
 """Why so often: a job that was put off is announced when it is made, not when it is due."""
 _STOP_SECONDS = 0.2
+_CONNECT_SECONDS = 10
 _GRACE_SECONDS = 60.0
 """How long a stop waits for the turn that is going on."""
 
@@ -44,11 +45,16 @@ class Jobs:
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
     def __call__(self, connection: Connection, calls: Set[Call]) -> None:
+        """Raises StoreError."""
         raw = connection.connection.driver_connection
         for call in sorted(calls, key=lambda one: (one.role, one.due_at or datetime.min.replace(tzinfo=UTC))):
-            self._app.configure_task(
+            job = self._app.configure_task(
                 call.role.value, queue=call.role.value, schedule_at=call.due_at, connection=raw
-            ).defer()
+            )
+            try:
+                job.defer()
+            except ConnectorException as error:
+                raise StoreError(f"the database refused a job: {error.__cause__ or error}") from error
 
 
 class ProcrastinateRunner:
@@ -60,6 +66,8 @@ class ProcrastinateRunner:
     def run(self, handlers: Mapping[Role, Callable[[], None]], stop: threading.Event) -> None:
         """Run jobs until `stop`. Raises ConnectionFailed where the database is gone; call it again then."""
         try:
+            # first, because the pool of connections would try for half a minute, whether or not it is to stop
+            psycopg.connect(self._conninfo, connect_timeout=_CONNECT_SECONDS).close()
             asyncio.run(self._run(handlers, stop))
         except (ConnectorException, psycopg.Error) as error:
             raise ConnectionFailed(f"the jobs of the store: {error.__cause__ or error}") from error
@@ -134,22 +142,39 @@ def upgrade(engine: Engine) -> None:
     wanted = procrastinate.__version__
     with engine.begin() as connection:
         found = connection.scalar(text("SELECT obj_description(to_regclass('procrastinate_jobs'))"))
-        if found == wanted:
+        if connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is None:
+            _run_script(connection, SchemaManager.get_schema(), wanted)
             return
-        exists = connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is not None
-        raw = connection.connection.driver_connection
-        if raw is None:
-            raise StoreError("the database hung up while its tables were made")
-        for script in _later_than(found) if exists else [SchemaManager.get_schema()]:
-            raw.cursor().execute(script)
-        connection.execute(text(f"COMMENT ON TABLE procrastinate_jobs IS '{wanted}'"))
+    if found == wanted:
+        return
+    for name, script in _later_than(found):
+        with (
+            engine.begin() as connection
+        ):  # each its own: PostgreSQL lets a new value of an enum be used once committed
+            _run_script(connection, script, name)
+    with engine.begin() as connection:
+        _run_script(connection, "", wanted)
 
 
-def _later_than(version: str | None) -> list[str]:
-    """Procrastinate's own migrations after `version`, in order; their names begin with the version: 03.08.00_01_..."""
+def _run_script(connection: Connection, script: str, version: str) -> None:
+    raw = connection.connection.driver_connection
+    if raw is None:
+        raise StoreError("the database hung up while its tables were made")
+    try:
+        raw.cursor().execute(script)
+    except psycopg.Error as error:
+        raise StoreError(f"the tables of the jobs cannot be brought to {version}: {error}") from error
+    connection.execute(text(f"COMMENT ON TABLE procrastinate_jobs IS '{version}'"))
+
+
+def _later_than(version: str | None) -> list[tuple[str, str]]:
+    """(name, text) of Procrastinate's own migrations after `version`, in order.
+
+    Their names begin with the version that brought them, 03.08.00_01_...; `version` may be such a name.
+    """
     if version is None:
         raise StoreError("the database has tables of Procrastinate that mailflow did not make: use another schema")
-    after = ".".join(f"{int(part):02}" for part in version.split("."))
+    after = version if "_" in version else ".".join(f"{int(part):02}" for part in version.split(".")) + "_99"
     folder = resources.files("procrastinate.sql") / "migrations"
-    files = sorted((one for one in folder.iterdir() if one.name.endswith(".sql")), key=lambda one: one.name)
-    return [one.read_text(encoding="utf-8") for one in files if one.name.split("_")[0] > after]
+    scripts = [(one.name, one.read_text(encoding="utf-8")) for one in folder.iterdir() if one.name.endswith(".sql")]
+    return sorted((name, script) for name, script in scripts if name > after)

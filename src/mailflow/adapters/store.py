@@ -30,12 +30,14 @@ from mailflow.adapters.sql.directory import Directory
 from mailflow.adapters.sql.erasing import Erasing
 from mailflow.adapters.sql.fleet import Fleet
 from mailflow.adapters.sql.gauges import Gauges
+from mailflow.adapters.sql.hooks import Hooks
 from mailflow.adapters.sql.past import Past
 from mailflow.adapters.sql.purging import Purging
 from mailflow.adapters.sql.restoring import Restoring
 from mailflow.adapters.sql.sealing import START, Resealed, Sealing
 from mailflow.adapters.sql.session import SECRET, Call
 from mailflow.adapters.sql.views import Views
+from mailflow.core.hooks import NOBODY, Listener
 from mailflow.core.octets import Octets
 from mailflow.errors import StoreError
 
@@ -76,18 +78,24 @@ def _begin_immediate(connection: Connection) -> None:
 class SqlStore:
     """Implements core.storage.Store."""
 
-    def __init__(self, engine: Engine, announce: Announce | None = None, keys: Keyring = NO_KEYS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        announce: Announce | None = None,
+        keys: Keyring = NO_KEYS,
+        listeners: tuple[Listener, ...] = NOBODY,
+    ) -> None:
         """`announce` tells workers on other machines what is due, on the connection of the unit that made it due.
 
-        `keys` seal raw mail.
+        `keys` seal raw mail. `listeners` are other systems that hear of what happens to threads.
         """
-        self.engine, self._announce, self.keys = engine, announce, keys
+        self.engine, self._announce, self.keys, self.listeners = engine, announce, keys, listeners
         self.holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
     @contextmanager
     def unit(self) -> Iterator["SqlUnit"]:
         with _explained(), self.engine.begin() as connection:
-            unit = SqlUnit(connection, self.holder, self.keys)
+            unit = SqlUnit(connection, self.holder, self.keys, self.listeners)
             yield unit
             if self._announce is not None and unit.calls:
                 self._announce(connection, unit.calls)
@@ -160,7 +168,7 @@ def _explained() -> Iterator[None]:
         raise StoreError("the database hung up") from error
 
 
-class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Directory, Views, Sealing, Restoring, Purging, Erasing):
+class SqlUnit(Gauges, Fleet, DeskWork, Past, Accounts, Hooks, Directory, Views, Sealing, Restoring, Purging, Erasing):
     """Implements core.storage.Unit on one connection inside one transaction."""
 
     def key(self, name: str) -> bytes:

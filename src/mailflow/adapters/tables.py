@@ -133,9 +133,10 @@ class ThreadRow(SQLModel, table=True):
         CheckConstraint("status IN ('open', 'answered', 'held', 'ignored', 'closed')", name="ck_thread_status"),
         Index("ix_thread_updated", "updated_at", "id"),
         Index("ix_thread_status", "status", "updated_at", "id"),
-        Index("ix_thread_due", "status", "due_at", "id"),
+        Index("ix_thread_due", "status", "due_at", "id", "snoozed_until", "has_draft"),  # counted without the rows
+        _index_where("ix_thread_snoozed", "snoozed_until IS NOT NULL", "status", "snoozed_until", "id"),
         _index_where("ix_thread_trouble", "trouble <> ''", "due_at", "id"),
-        _index_where("ix_thread_assignee", "assignee <> ''", "assignee", "due_at", "id"),
+        _index_where("ix_thread_assignee", "assignee <> ''", "assignee", "status", "due_at", "id"),
         Index("ix_thread_intent", "intent", "updated_at", "id"),
         Index("ix_thread_requester", "requester", "subject_key"),
     )

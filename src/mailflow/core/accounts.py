@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from mailflow.core.review import Account
+from mailflow.core.review import Account, AccountRole
 from mailflow.errors import MailflowError
 
 IDLE = timedelta(hours=8)
@@ -21,6 +21,7 @@ WINDOW = timedelta(hours=1)
 FREE_TRIES = 5
 _FIRST_WAIT, _LONGEST_WAIT = timedelta(seconds=10), timedelta(minutes=30)
 SHORTEST_PASSWORD = 12
+LONGEST_NAME = 64
 
 
 class SignInKind(StrEnum):
@@ -68,6 +69,21 @@ class AccountProblem(MailflowError):
     """An account cannot be made or changed like this; the sentence says why."""
 
     temporary = False
+
+
+class LastAdmin(AccountProblem):
+    """Nobody would be left who may change accounts."""
+
+
+def is_name(name: str) -> bool:
+    """Whether an account can be called this."""
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and " " not in name
+
+
+def can_change(accounts: Sequence[Account], changed: Account) -> bool:
+    """Whether an account is left that may change accounts."""
+    others = any(one.role is AccountRole.ADMIN and one.is_active and one.name != changed.name for one in accounts)
+    return others or (changed.role is AccountRole.ADMIN and changed.is_active)
 
 
 def is_over(sign_in: SignIn, now: datetime) -> bool:

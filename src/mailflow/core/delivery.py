@@ -30,6 +30,7 @@ Why seven: servers try for four to five days (RFC 5321, 4.5.4.1).
 """
 
 
+OWN_COPY = "our own copy of it came in"
 PROOF_WINDOW = timedelta(days=2)
 """How long our own copy of an uncertain answer is looked for. Why two: whoever must decide should not wait longer."""
 

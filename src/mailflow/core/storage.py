@@ -14,6 +14,7 @@ from mailflow.core.classification import Classification
 from mailflow.core.conversation import Candidate, Clues, Placement
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Buried, Role, WorkerRecord
+from mailflow.core.hooks import HookState, HookView
 from mailflow.core.message import Address, InboundMessage, MailRef, Origin, OutboundMessage, Sender
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
@@ -354,8 +355,10 @@ class Unit(Protocol):
         ...
 
     def take_lease(self, name: str) -> bool:
-        """Whether this worker holds it now."""
+        """Take it if nobody has it. Returns whether this worker holds it now."""
         ...
+
+    def holds_lease(self, name: str) -> bool: ...
 
     def take_turn(self, chore: str, every: timedelta, now: datetime) -> bool:
         """Whether `chore` is due, and this worker the one to do it."""
@@ -413,6 +416,14 @@ class Unit(Protocol):
     def threads(self, limit: int, status: str | None = None) -> list[ThreadSummary]: ...
     def story(self, thread_id: int) -> ThreadStory | None: ...
     def outbox(self, limit: int, state: OutboxState | None = None) -> list[OutboxView]: ...
+    def hooks(self, limit: int, state: HookState | None = None) -> list[HookView]:
+        """Calls to other systems, newest first."""
+        ...
+
+    def retry_hook(self, hook_id: int, now: datetime) -> bool:
+        """A failed call becomes due again, with all its tries."""
+        ...
+
     def quarantined(self, limit: int) -> list[QuarantineView]: ...
     def retry_quarantined(self, inbound_id: int, now: datetime, actor: str) -> bool: ...
 

@@ -21,6 +21,7 @@ from mailflow.core.accounts import (
     SignInKind,
     SignInRefused,
     TooManyTries,
+    is_name,
     is_over,
     password_problem,
     wait_after,
@@ -81,6 +82,7 @@ class Access:
 
     def sign_in(self, name: str, password: str, address: str) -> str:
         """The secret of a new session. Raises SignInRefused, TooManyTries. `address`: where the request came from."""
+        name = name if is_name(name) else ""
         now, keys = self._clock.now(), (f"name {name}", f"address {address}")
         with self.store.view() as unit:
             wait = max(wait_after(unit.refusals(key, now - WINDOW), now) for key in keys)
@@ -132,7 +134,7 @@ class Access:
 
     def add(self, account: Account, password: str | None, actor: str) -> None:
         """`password` None: it signs in elsewhere. Raises AccountProblem."""
-        if not account.name or not account.name.isprintable() or " " in account.name or len(account.name) > 64:
+        if not is_name(account.name):
             raise AccountProblem("an account's name is one word of at most 64 characters")
         self._check_password(password, account.name)
         hashed = "" if password is None else self._passwords.hash(password)

@@ -17,7 +17,7 @@ from datetime import timedelta
 
 from mailflow.core.classification import Classification
 from mailflow.core.conversation import Clues, Placement, place
-from mailflow.core.delivery import next_attempt
+from mailflow.core.delivery import OWN_COPY, next_attempt
 from mailflow.core.message import Address, InboundMessage, OriginKind, OutboundMessage
 from mailflow.core.partner import NO_PARTNERS
 from mailflow.core.playbook import Playbook
@@ -276,7 +276,7 @@ class Processing:
 def _proof_of_sending(read: Understood) -> tuple[tuple[str, ...], str]:
     """Message-IDs that only a mail which went out can have brought here: nobody else knows the token in ours."""
     if read.origin.kind is OriginKind.OWN:
-        return (read.message.message_id,), "our own copy of it came in"
+        return (read.message.message_id,), OWN_COPY
     return (*read.message.in_reply_to, *read.message.references), "a mail came in that refers to it"
 
 

@@ -33,12 +33,10 @@ class Gap:
 
 def reconcile(source: Source, store: Store, clock: Clock) -> list[Gap]:
     """Every difference between mailbox and ledger, mended where that is safe. Raises as `Source.fetch` and `Store`."""
-    survey = source.survey()
-    if survey is None:
-        return []
-    with store.view() as unit:
+    with store.view() as unit:  # before the survey: a worker that fetches meanwhile moves it on
         cursor = unit.cursor(source.account, source.mailbox)
-    if cursor is None:
+    survey = source.survey() if cursor is not None else None
+    if cursor is None or survey is None:
         return []
     if cursor.uid_validity != survey.uid_validity:
         told = f"UIDVALIDITY was {cursor.uid_validity} and is {survey.uid_validity}: all mail is read again"

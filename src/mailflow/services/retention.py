@@ -1,6 +1,7 @@
 """Purge and erase, a few threads a transaction. The rules: core/retention.py.
 
     purge   old threads -> bytes of old copies -> sentences of no thread -> small things -> one event that tells of it
+            -> what was deleted is overwritten
     erase   his names from the headers of his mails -> threads in which he took part -> mails about him elsewhere
             -> mails of his in quarantine -> mutes, notes, trail -> a receipt -> what was deleted is overwritten
 
@@ -93,6 +94,7 @@ class Retention:
         with self._unit() as unit:
             counts = counts.plus(unit.purge_rest(cutoff)).plus(Counts(left=unit.open_old_threads(cutoff)))
             unit.tell_of_purge(cutoff, counts, self._clock.now(), self._actor)
+        self._overwrite()
         return counts
 
     # ------------------------------------------------------------------ erase

@@ -4,6 +4,7 @@
     process                             decide everything due -> wait until a mail was stored or is due
     send                                deliver everything due -> wait until an answer was queued or is due
     tend                                beat, bury the dead, see to what is done from time to time
+    hooks                               call other systems, where there are any -> wait LOOK_AGAIN
 
 Rule: due rows are the work; a call only shortens the wait. One that is lost costs LOOK_AGAIN (where turns are jobs:
 WAKE_EVERY), never a mail.
@@ -15,7 +16,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from mailflow.core.storage import Store
 from mailflow.core.telemetry import NO_METER, Event, Meter, Stage
 from mailflow.errors import LoginRefused, MailflowError
 from mailflow.services.fleet import Membership
+from mailflow.services.hooks import Hooks
 from mailflow.services.ingest import acknowledge, ingest
 from mailflow.services.measuring import timed
 from mailflow.services.outbox import Outbox
@@ -39,6 +41,9 @@ _FIRST_DELAY, _LONGEST_DELAY = timedelta(seconds=1), timedelta(minutes=5)
 LOOK_AGAIN = timedelta(seconds=2)
 """How long a process or send loop waits at most without a call: other processes may have made something due."""
 RECONCILE_EVERY, RESOLVE_EVERY = timedelta(hours=1), timedelta(minutes=2)
+_ASK_TURNS_EVERY = timedelta(seconds=20)
+"""How often the store is asked whether it is time for them; at each mail would cost two writes a mail."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 WAKE_EVERY = timedelta(minutes=1)
 _HELD_BACK = timedelta(seconds=1)
 """When an answer that is due and may not leave yet (`per_minute`, another one to its recipient) is looked at again."""
@@ -122,9 +127,13 @@ class Worker:
         roles: frozenset[Role] = ALL_ROLES,
         runner: JobRunner | None = None,
         chores: Sequence[Chore] = (),
+        hooks: Hooks | None = None,
         vitals: Vitals | None = None,
     ) -> None:
         """`chores` are called by one worker of the store about every minute."""
+        self._hooks = hooks
+        self._asked_turns: dict[str, datetime] = {}
+        """mailbox -> when the store was asked last."""
         self._vitals = vitals or Vitals()
         self._sources, self._store, self._processing, self._outbox = sources, store, processing, outbox
         self._membership, self._clock, self._jitter, self._poll = membership, clock, jitter, poll
@@ -145,6 +154,8 @@ class Worker:
             loops.append(Loop("process", self._process, kind="process"))
         if self._runner is None and Role.SEND in self._roles:
             loops.append(Loop("send", self._send, kind="send"))
+        if self._hooks is not None:
+            loops.append(Loop("hooks", self._call_others, self._hooks.close))
         return loops
 
     def run(self) -> None:
@@ -184,10 +195,14 @@ class Worker:
                 acknowledge(source, self._store, self._clock)
             self._deliver_all()
             self._wait_out_undo()
+            if self._hooks is not None:
+                self._hooks.deliver_all(self.signals.stop.is_set)
         finally:
             for source in self._sources:
                 source.close()
             self._outbox.close()
+            if self._hooks is not None:
+                self._hooks.close()
         self._membership.leave()
 
     def stop(self) -> None:
@@ -207,6 +222,8 @@ class Worker:
                     acknowledge(source, self._store, self._clock)
             source.close()
         self._outbox.close()
+        if self._hooks is not None:
+            self._hooks.close()
         with suppress(MailflowError):
             self._membership.leave()
 
@@ -245,8 +262,7 @@ class Worker:
 
     def _fetch(self, source: Source) -> None:
         mailbox = f"{source.account}/{source.mailbox}"
-        with self._store.unit() as unit:
-            is_ours = unit.take_lease(f"mailbox {mailbox}")
+        is_ours = self._has_lease(f"mailbox {mailbox}")
         contacts, meter = self._vitals.contacts, self._vitals.meter
         if not is_ours:
             source.close()
@@ -263,6 +279,13 @@ class Worker:
         if not self.signals.stop.is_set():
             source.wait(self._poll)
 
+    def _has_lease(self, name: str) -> bool:
+        with self._store.view() as unit:
+            if unit.holds_lease(name):
+                return True
+        with self._store.unit() as unit:
+            return unit.take_lease(name)
+
     def _store_new(self, source: Source) -> None:
         recorded = ingest(source, self._store, self._clock)
         self._vitals.meter.count(Event.MAILS_RECEIVED, recorded.new)
@@ -273,6 +296,9 @@ class Worker:
 
     def _compare(self, source: Source, mailbox: str) -> None:
         now = self._clock.now()
+        if abs(now - self._asked_turns.get(mailbox, _LONG_AGO)) < _ASK_TURNS_EVERY:
+            return
+        self._asked_turns[mailbox] = now
         with self._store.unit() as unit:
             compares = unit.take_turn(f"reconcile {mailbox}", RECONCILE_EVERY, now)
             resolves = unit.take_turn(f"resolve {mailbox}", RESOLVE_EVERY, now)
@@ -331,6 +357,13 @@ class Worker:
                 return
             self.signals.stop.wait((due - now).total_seconds())
             self._deliver_all()
+
+    # ------------------------------------------------------------------ hooks
+
+    def _call_others(self) -> None:
+        if self._hooks is not None:
+            self._hooks.deliver_all(self.signals.stop.is_set)
+        self.signals.stop.wait(LOOK_AGAIN.total_seconds())
 
     # ------------------------------------------------------------------ all
 

@@ -11,11 +11,12 @@ __Host- (RFC 6265bis, 4.1.3).
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import quote, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailflow.core.accounts import Signed
@@ -54,6 +55,8 @@ class Guard:
     """Whether browsers reach us over TLS: then the cookie is Secure."""
     origin: str
     """`https://desk.example`, where browsers reach us; '' for whatever the Host header says."""
+    proxies: frozenset[str] = frozenset()
+    """Addresses of proxies of ours, whose X-Forwarded-For counts."""
 
     @property
     def cookie(self) -> str:
@@ -66,6 +69,23 @@ def secret_of(request: Request) -> tuple[str, bool]:
     if authorization.lower().startswith(_BEARER):
         return authorization[len(_BEARER) :].strip(), False
     return request.cookies.get(_guard(request).cookie, ""), True
+
+
+def address_of(request: Request) -> str:
+    """Where a request comes from, as far as we can know; of IPv6 the network, of which anybody has a whole one.
+
+    Why the last of X-Forwarded-For: that one our proxy wrote, those before it the client may have made up.
+    """
+    peer = request.client.host if request.client else ""
+    if peer in _guard(request).proxies:
+        peer = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or peer
+    try:
+        found = ip_address(peer)
+    except ValueError:
+        return "unknown"
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
+    return str(found)
 
 
 def signed_in(request: Request) -> Signed | None:
@@ -128,12 +148,19 @@ class CrossSiteGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and is_cross_site(scope["method"], Headers(scope=scope), self._origin):
-            refusal = Response(
-                "This request did not come from a page of this desk. Reload the page and try again.", 403
-            )
-            await refusal(scope, receive, send)
+            await _refusal(scope["path"])(scope, receive, send)
             return
         await self._app(scope, receive, send)
+
+
+_NOT_OURS = "This request did not come from a page of this desk. Reload the page and try again."
+
+
+def _refusal(path: str) -> Response:
+    if not path.startswith("/api/"):
+        return PlainTextResponse(_NOT_OURS, 403)
+    problem = {"type": "about:blank", "title": "Forbidden", "status": 403, "detail": f"{_NOT_OURS} Or send a token."}
+    return JSONResponse(problem, 403, media_type="application/problem+json")
 
 
 def _guard(request: Request) -> Guard:

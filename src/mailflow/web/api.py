@@ -2,27 +2,33 @@
 
 Rule: every call is the function that the page's button calls (actions.py); values in and out stand in api_values.py.
 Rule: what was looked at is said (`version`, `seen_at`); a thread that changed since is left as it is, with a 409.
-Rule: errors are application/problem+json (RFC 9457, problems.py).
+Rule: errors are application/problem+json (RFC 9457, problems.py). A 409 of a thread says its `version` and what is new.
+Rule: what cannot be read is refused, never left out: a client that misspells a filter must not act on the whole queue.
 """
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from mailflow.core.accounts import Signed
+from mailflow.core.accounts import LastAdmin, Signed, can_change
 from mailflow.core.delivery import OutboxState
-from mailflow.core.review import Account, Box, Filter, Permission, Sort, may
+from mailflow.core.review import Account, Box, Filter, Permission, Sort, ThreadChanged, may
 from mailflow.services.numbers import numbers_of
 from mailflow.web import actions
 from mailflow.web import api_values as v
 from mailflow.web.access import needs
 from mailflow.web.actions import Done, NoSuchThread, Seen
 from mailflow.web.desk import WebDesk
-from mailflow.web.filters import AGES, MOST_ID, place_of, place_text
+from mailflow.web.filters import AGES, MOST_ID, filter_of_query, place_of, place_text, query_of
+from mailflow.web.letter import raw_mail
+from mailflow.web.problems import ChangedSince
 from mailflow.web.rendering import HEADERS
 
 PREFIX = "/api/v1"
@@ -61,7 +67,8 @@ def api_router() -> APIRouter:
     _add_deciding(router)
     _add_writing(router)
     _add_outbox(router)
-    _add_desk(router)
+    _add_accounts(router)
+    _add_own(router)
 
     @router.get("/openapi.json", include_in_schema=False)
     def openapi(request: Request, signed: Reader) -> Response:
@@ -100,11 +107,14 @@ def _add_reading(router: APIRouter) -> None:
         assignee: Word = "",
         priority: Word = "",
         partner: Word = "",
-        older: Word = "",
+        older: Annotated[Literal["", "1h", "4h", "1d", "3d", "7d"], Query()] = "",
         after: Word = "",
         limit: Limit = 50,
     ) -> v.ThreadsOut:
-        """`after`: `next` of the page before. `older`: 1h, 4h, 1d, 3d or 7d."""
+        """`after`: `next` of the page before. `assignee`: `-` for nobody."""
+        place = place_of(after)
+        if after and place is None:
+            raise actions.Unclear("`after` is `next` of the page before, as it was said there")
         words = {
             name: actions.line(said, 200)
             for name, said in {
@@ -121,13 +131,50 @@ def _add_reading(router: APIRouter) -> None:
         }
         wanted = Filter(box=box, sort=sort, older_than=AGES.get(older), **words)
         with desk.store.view() as unit:
-            page = unit.queue(wanted, signed.account.name, desk.clock.now(), place_of(after), limit)
+            page = unit.queue(wanted, signed.account.name, desk.clock.now(), place, limit)
         following = place_text(page.next) if page.next else None
         return v.ThreadsOut(threads=tuple(map(v.row_out, page.rows)), next=following)
 
     @router.get("/threads/{thread_id}")
     def thread(desk: Desk, signed: Reader, thread_id: Id) -> v.ThreadOut:
         return v.ThreadOut.of(actions.view_of(desk, thread_id), desk.clock.now())
+
+    @router.post("/threads/{thread_id}/look")
+    def look(desk: Desk, signed: Reader, thread_id: Id) -> v.PresentOut:
+        """Tell the others that you look at it. Good for 45 seconds."""
+        with desk.store.unit() as unit:
+            present = unit.look(thread_id, signed.account.name, desk.clock.now())
+        if not present:
+            raise NoSuchThread(f"there is no thread {thread_id}")
+        return v.PresentOut(present=present)
+
+    @router.get("/counts")
+    def counts(desk: Desk, signed: Reader) -> v.CountsOut:
+        with desk.store.view() as unit:
+            boxes = unit.box_counts(signed.account.name, desk.clock.now())
+            outbox, quarantine = unit.waiting_counts()
+        return v.CountsOut(boxes=boxes, outbox=outbox, quarantine=quarantine, most=desk.most_counted)
+
+    @router.get("/news")
+    def news(
+        desk: Desk, signed: Reader, after: Annotated[int | None, Query(ge=0, le=MOST_ID)] = None, limit: Limit = MOST
+    ) -> v.NewsOut:
+        """What happened after `newest` of the call before; without `after` only where to begin."""
+        with desk.store.view() as unit:
+            newest, threads = (unit.newest_event(), []) if after is None else unit.news(after, limit)
+        return v.NewsOut(newest=newest, threads=tuple(threads))
+
+    @router.get(
+        "/mails/{mail_id}/raw",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"message/rfc822": {}}, "description": "the mail as it came"}},
+    )
+    def raw(desk: Desk, signed: Reader, mail_id: Id) -> Response:
+        with desk.store.view() as unit:
+            mail = unit.mail(mail_id)
+        if mail is None or mail.inbound_id is None:
+            raise NoSuchThread(f"there is no mail {mail_id} that came in and is kept")
+        return raw_mail(desk, mail.inbound_id, f"mail-{mail_id}.eml", save=True)
 
     @router.get("/corrections")
     def corrections(desk: Desk, signed: Reader, limit: Limit = 50) -> v.CorrectionsOut:
@@ -147,6 +194,15 @@ def _out(done: Done) -> v.DoneOut:
     return v.DoneOut(thread_id=done.thread_id, sentence=done.sentence, entry_id=done.entry_id)
 
 
+@contextmanager
+def _news_of(desk: WebDesk, thread_id: int, seen: Seen) -> Iterator[None]:
+    """A thread that changed is told with what is new in it."""
+    try:
+        yield
+    except ThreadChanged as error:
+        raise ChangedSince(str(error), actions.view_of(desk, thread_id), seen.at) from error
+
+
 Decide = Callable[[WebDesk, Account, int, Seen, str], Done]
 WITH_REASON: dict[str, Decide] = {
     "no-answer": actions.no_answer,
@@ -163,15 +219,18 @@ def _add_deciding(router: APIRouter) -> None:
 
     @router.post("/threads/{thread_id}/escalate")
     def escalate(desk: Desk, signed: Worker, thread_id: Id, body: v.ReasonBody) -> v.DoneOut:
-        return _out(actions.escalate(desk, signed.account, thread_id, body.seen, body.why))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(actions.escalate(desk, signed.account, thread_id, body.seen, body.why))
 
     @router.post("/threads/{thread_id}/assign")
     def assign(desk: Desk, signed: Worker, thread_id: Id, body: v.AssignBody) -> v.DoneOut:
-        return _out(actions.assign(desk, signed.account, thread_id, body.seen, body.assignee))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(actions.assign(desk, signed.account, thread_id, body.seen, body.assignee))
 
     @router.post("/threads/{thread_id}/snooze")
     def snooze(desk: Desk, signed: Worker, thread_id: Id, body: v.SnoozeBody) -> v.DoneOut:
-        return _out(actions.snooze(desk, signed.account, thread_id, body.seen, body.until))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(actions.snooze(desk, signed.account, thread_id, body.seen, body.until))
 
     @router.post("/threads/{thread_id}/merge")
     def merge(desk: Desk, signed: Worker, thread_id: Id, body: v.MergeBody) -> v.DoneOut:
@@ -203,7 +262,8 @@ def _add_deciding(router: APIRouter) -> None:
 
 def _add_decision(router: APIRouter, name: str, decide: Decide) -> None:
     def decision(desk: Desk, signed: Worker, thread_id: Id, body: v.WhyBody) -> v.DoneOut:
-        return _out(decide(desk, signed.account, thread_id, body.seen, body.why))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(decide(desk, signed.account, thread_id, body.seen, body.why))
 
     router.add_api_route(f"/threads/{{thread_id}}/{name}", decision, methods=["POST"], name=name.replace("-", "_"))
 
@@ -215,11 +275,13 @@ def _add_writing(router: APIRouter) -> None:
     @router.post("/threads/{thread_id}/approve")
     def approve(desk: Desk, signed: Worker, thread_id: Id, body: v.SeenBody) -> v.DoneOut:
         """Send what is prepared, as it is."""
-        return _out(actions.approve(desk, signed.account, thread_id, body.seen))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(actions.approve(desk, signed.account, thread_id, body.seen))
 
     @router.post("/threads/{thread_id}/send")
     def send(desk: Desk, signed: Worker, thread_id: Id, body: v.SendBody) -> v.DoneOut:
-        return _out(actions.send(desk, signed.account, thread_id, body.seen, body.markdown))
+        with _news_of(desk, thread_id, body.seen):
+            return _out(actions.send(desk, signed.account, thread_id, body.seen, body.markdown))
 
     @router.get("/threads/{thread_id}/draft")
     def draft(desk: Desk, signed: Reader, thread_id: Id) -> v.PreparedOut:
@@ -300,7 +362,7 @@ def _add_outbox(router: APIRouter) -> None:
 # ---------------------------------------------------------------------- accounts
 
 
-def _add_desk(router: APIRouter) -> None:
+def _add_accounts(router: APIRouter) -> None:
     @router.get("/accounts")
     def accounts(desk: Desk, signed: Admin) -> v.AccountsOut:
         with desk.guard.access.store.view() as unit:
@@ -309,7 +371,8 @@ def _add_desk(router: APIRouter) -> None:
 
     @router.post("/accounts", status_code=201)
     def add_account(desk: Desk, signed: Admin, body: v.NewAccount) -> v.AccountOut:
-        account = Account(body.name, body.display_name or body.name, body.role, time_zone=_zone(body.time_zone))
+        shown = actions.line(body.display_name, 80) or body.name
+        account = Account(body.name, shown, body.role, time_zone=_zone(body.time_zone))
         desk.guard.access.add(account, body.password, signed.account.name)
         return v.AccountOut.model_validate(account)
 
@@ -318,18 +381,70 @@ def _add_desk(router: APIRouter) -> None:
         desk: Desk, signed: Admin, name: Annotated[str, Path(max_length=64)], body: v.ChangedAccount
     ) -> v.AccountOut:
         with desk.guard.access.store.view() as unit:
-            account = unit.account(actions.line(name, 64))
+            account, everybody = unit.account(actions.line(name, 64)), unit.accounts()
         if account is None:
             raise NoSuchThread(f"there is no account {actions.line(name, 64)}")
         changed = Account(
             account.name,
-            account.display_name if body.display_name is None else body.display_name,
+            account.display_name if body.display_name is None else actions.line(body.display_name, 80),
             account.role if body.role is None else body.role,
             account.is_active if body.is_active is None else body.is_active,
             account.time_zone if body.time_zone is None else _zone(body.time_zone),
         )
+        if not can_change(everybody, changed):
+            raise LastAdmin("one account must stay that may change accounts")
         desk.guard.access.change(changed, signed.account.name)
         return v.AccountOut.model_validate(changed)
+
+
+# ---------------------------------------------------------------------- one's own
+
+
+def _add_own(router: APIRouter) -> None:
+    @router.patch("/me")
+    def change_me(desk: Desk, signed: Reader, body: v.ChangedMe) -> v.AccountOut:
+        changed = replace(signed.account, time_zone=_zone(body.time_zone))
+        desk.guard.access.change(changed, signed.account.name)
+        return v.AccountOut.model_validate(changed)
+
+    @router.get("/views")
+    def views(desk: Desk, signed: Reader) -> v.SavedViewsOut:
+        with desk.store.view() as unit:
+            found = unit.saved_views(signed.account.name)
+        shown = (v.SavedViewOut(id=id_, name=name, query=query) for id_, name, query in found)
+        return v.SavedViewsOut(views=tuple(shown))
+
+    @router.put("/views/{name}", status_code=204)
+    def save_view(desk: Desk, signed: Reader, name: Annotated[str, Path(max_length=80)], body: v.ViewBody) -> None:
+        """A view of that name is replaced."""
+        called = actions.line(name, 80)
+        if not called:
+            raise actions.Unclear("the view needs a name")
+        with desk.store.unit() as unit:
+            unit.save_view(signed.account.name, called, query_of(filter_of_query(body.query)))
+
+    @router.delete("/views/{view_id}", status_code=204)
+    def drop_view(desk: Desk, signed: Reader, view_id: Id) -> None:
+        with desk.store.unit() as unit:
+            unit.drop_view(signed.account.name, view_id)
+
+    @router.get("/tokens")
+    def tokens(desk: Desk, signed: Reader) -> v.TokensOut:
+        return v.TokensOut(tokens=tuple(map(v.TokenOut.of, desk.guard.access.tokens(signed.account.name))))
+
+    @router.post("/tokens", status_code=201)
+    def add_token(desk: Desk, signed: Reader, body: v.NewToken) -> v.NewTokenOut:
+        what_for = actions.line(body.what_for)
+        if not what_for:
+            raise actions.Unclear("say what the token is for")
+        return v.NewTokenOut(
+            token=desk.guard.access.add_token(signed.account.name, what_for, timedelta(days=body.days))
+        )
+
+    @router.delete("/tokens/{token_id}", status_code=204)
+    def revoke_token(desk: Desk, signed: Reader, token_id: Annotated[str, Path(max_length=64)]) -> None:
+        if not desk.guard.access.revoke_token(signed.account.name, token_id):
+            raise NoSuchThread("you have no such token any more")
 
 
 ZONES = frozenset(available_timezones())

@@ -22,11 +22,11 @@ Passage = Annotated[str, StringConstraints(max_length=actions.MOST_TEXT)]
 Id = Annotated[int, Field(ge=1, le=MOST_ID)]
 
 
-class _Value(BaseModel):
+class Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", from_attributes=True)
 
 
-class Problem(_Value):
+class Problem(Value):
     """RFC 9457."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -39,7 +39,7 @@ class Problem(_Value):
 # ---------------------------------------------------------------------- what is taken
 
 
-class SeenBody(_Value):
+class SeenBody(Value):
     """The state that was looked at. A thread that changed since is left as it is: 409 says what is new."""
 
     version: int = Field(ge=0, le=MOST_ID, description="of the thread, as it was read")
@@ -72,57 +72,57 @@ class SnoozeBody(SeenBody):
     until: Line = Field(description=f"{', '.join(actions.SNOOZES)}, or 2026-03-02T09:00 in the account's time zone")
 
 
-class MergeBody(_Value):
+class MergeBody(Value):
     into: Id
 
 
-class NoteBody(_Value):
+class NoteBody(Value):
     text: Passage
 
 
-class MoveBody(_Value):
+class MoveBody(Value):
     to: Id
 
 
-class CorrectBody(_Value):
+class CorrectBody(Value):
     intents: tuple[Line, ...] = Field(max_length=50, description="the first is the primary; none: none of ours")
     action: Literal["reply", "review", "none"]
     role: Literal["partner", "internal", "customer", "prospect", "unknown"] = "unknown"
     why: Annotated[str, StringConstraints(max_length=1_000)] = ""
 
 
-class DraftBody(_Value):
+class DraftBody(Value):
     markdown: Passage
     known_at: AwareDatetime | None = Field(
         default=None, description="`at` of the draft that it began with; null where there was none"
     )
 
 
-class PreviewBody(_Value):
+class PreviewBody(Value):
     markdown: Passage
 
 
-class CannedBody(_Value):
+class CannedBody(Value):
     name: Line
     fields: dict[Line, Passage] = Field(default_factory=dict, max_length=50)
 
 
-class Chosen(_Value):
+class Chosen(Value):
     thread_id: Id
     version: int = Field(ge=0, le=MOST_ID)
 
 
-class BulkBody(_Value):
+class BulkBody(Value):
     action: Line = Field(description=", ".join(actions.BULK))
     threads: tuple[Chosen, ...] = Field(min_length=1, max_length=actions.MOST_AT_ONCE)
     value: Line = ""
 
 
-class ViewBody(_Value):
+class ViewBody(Value):
     query: Annotated[str, StringConstraints(max_length=1_000)] = Field(description="as in the address of the queue")
 
 
-class NewAccount(_Value):
+class NewAccount(Value):
     name: Line
     display_name: Line = ""
     role: AccountRole = AccountRole.SPECIALIST
@@ -132,7 +132,7 @@ class NewAccount(_Value):
     )
 
 
-class ChangedAccount(_Value):
+class ChangedAccount(Value):
     """What is null stays as it is."""
 
     display_name: Line | None = None
@@ -141,7 +141,11 @@ class ChangedAccount(_Value):
     is_active: bool | None = None
 
 
-class NewToken(_Value):
+class ChangedMe(Value):
+    time_zone: Line
+
+
+class NewToken(Value):
     what_for: Annotated[str, StringConstraints(min_length=1, max_length=80)]
     days: int = Field(default=90, ge=1, le=366)
 
@@ -149,23 +153,23 @@ class NewToken(_Value):
 # ---------------------------------------------------------------------- what is said
 
 
-class DoneOut(_Value):
+class DoneOut(Value):
     thread_id: int
     sentence: str
     entry_id: int | None = Field(description="the answer that is on its way; POST /outbox/{id}/cancel stops it")
 
 
-class LeftOut(_Value):
+class LeftOut(Value):
     thread_id: int
     why: str
 
 
-class BulkOut(_Value):
+class BulkOut(Value):
     done: int
     left: tuple[LeftOut, ...]
 
 
-class ThreadRowOut(_Value):
+class ThreadRowOut(Value):
     id: int
     version: int
     subject: str
@@ -187,25 +191,29 @@ class ThreadRowOut(_Value):
     snoozed_until: datetime | None
 
 
-class ThreadsOut(_Value):
+class ThreadsOut(Value):
     threads: tuple[ThreadRowOut, ...]
     next: str | None = Field(description="give it as `after` for the next page")
 
 
-class CountsOut(_Value):
+class PresentOut(Value):
+    present: tuple[str, ...] = Field(description="accounts that look at it now")
+
+
+class CountsOut(Value):
     boxes: dict[Box, int]
     outbox: int
     quarantine: int
     most: int = Field(description="a count of this much means: this many or more")
 
 
-class IntentOut(_Value):
+class IntentOut(Value):
     intent: str
     confidence: float
     evidence: tuple[str, ...]
 
 
-class NeighbourOut(_Value):
+class NeighbourOut(Value):
     example: str
     intents: tuple[str, ...]
     action: str
@@ -213,41 +221,41 @@ class NeighbourOut(_Value):
     excerpt: str
 
 
-class AttachmentOut(_Value):
+class AttachmentOut(Value):
     filename: str
     content_type: str
     size: int
     sha256: str
 
 
-class OriginOut(_Value):
+class OriginOut(Value):
     kind: str
     evidence: str
 
 
-class SenderOut(_Value):
+class SenderOut(Value):
     role: str
     trust: str
     why: str
     flags: tuple[str, ...]
 
 
-class ReasonOut(_Value):
+class ReasonOut(Value):
     code: str
     sentence: str
 
 
-class GuessOut(_Value):
+class GuessOut(Value):
     intent: str
     confidence: float
 
 
-class SlotOut(_Value):
+class SlotOut(Value):
     name: str
     value: str
 
 
-class MailOut(_Value):
+class MailOut(Value):
     id: int
     direction: str
     author: str
@@ -300,27 +308,27 @@ _OTHERWISE = {"origin", "sender", "runner_up", "actions", "slots", "reasons"}
 _SAME = frozenset(MailOut.model_fields) - _OTHERWISE
 
 
-class NoteOut(_Value):
+class NoteOut(Value):
     author: str
     at: datetime
     text: str
 
 
-class SavedDraftOut(_Value):
+class SavedDraftOut(Value):
     author: str
     at: datetime
     markdown: str
     canned: str
 
 
-class TrailOut(_Value):
+class TrailOut(Value):
     at: datetime
     actor: str
     kind: str
     sentence: str
 
 
-class ThreadOut(_Value):
+class ThreadOut(Value):
     row: ThreadRowOut
     mails: tuple[MailOut, ...]
     notes: tuple[NoteOut, ...]
@@ -346,7 +354,7 @@ def row_out(row: QueueRow) -> ThreadRowOut:
     return ThreadRowOut.model_validate(row)
 
 
-class PreparedOut(_Value):
+class PreparedOut(Value):
     markdown: str
     recipient: str
     subject: str
@@ -356,12 +364,12 @@ class PreparedOut(_Value):
     at: datetime | None = Field(description="when it was kept; give it back as `known_at`")
 
 
-class PreviewOut(_Value):
+class PreviewOut(Value):
     text: str
     html: str = Field(description="a whole document, as it will arrive")
 
 
-class CannedOut(_Value):
+class CannedOut(Value):
     name: str
     title: str
     intents: tuple[str, ...]
@@ -379,7 +387,7 @@ class CannedOut(_Value):
         )
 
 
-class AnswerOut(_Value):
+class AnswerOut(Value):
     id: int
     kind: OutboxKind
     thread_id: int | None
@@ -398,11 +406,11 @@ class AnswerOut(_Value):
         return cls.model_validate(entry)
 
 
-class OutboxOut(_Value):
+class OutboxOut(Value):
     answers: tuple[AnswerOut, ...]
 
 
-class QuarantinedOut(_Value):
+class QuarantinedOut(Value):
     id: int
     received_at: datetime
     attempts: int
@@ -420,11 +428,11 @@ class QuarantinedOut(_Value):
         )
 
 
-class QuarantineOut(_Value):
+class QuarantineOut(Value):
     mails: tuple[QuarantinedOut, ...]
 
 
-class CorrectionOut(_Value):
+class CorrectionOut(Value):
     id: int
     thread_id: int
     mail_id: int
@@ -455,44 +463,44 @@ class CorrectionOut(_Value):
         )
 
 
-class CorrectionsOut(_Value):
+class CorrectionsOut(Value):
     corrections: tuple[CorrectionOut, ...]
 
 
-class DayOut(_Value):
+class DayOut(Value):
     day: date
     mails: dict[str, int]
 
 
-class ShareOut(_Value):
+class ShareOut(Value):
     name: str
     mails: dict[str, int]
 
 
-class CountOut(_Value):
+class CountOut(Value):
     name: str
     count: int
 
 
-class SpreadOut(_Value):
+class SpreadOut(Value):
     count: int
     median: float | None
     p95: float | None
 
 
-class AgreementOut(_Value):
+class AgreementOut(Value):
     intent: str
     corrected: int
     agreed: int
 
 
-class BinOut(_Value):
+class BinOut(Value):
     low: float
     mails: int
     agreed: int
 
 
-class NumbersOut(_Value):
+class NumbersOut(Value):
     since: date
     until: date
     mails: int
@@ -541,7 +549,7 @@ def _counts(rows: tuple[tuple[str, int], ...]) -> tuple[CountOut, ...]:
     return tuple(CountOut(name=name, count=count) for name, count in rows)
 
 
-class AccountOut(_Value):
+class AccountOut(Value):
     name: str
     display_name: str
     role: AccountRole
@@ -549,17 +557,17 @@ class AccountOut(_Value):
     time_zone: str
 
 
-class AccountsOut(_Value):
+class AccountsOut(Value):
     accounts: tuple[AccountOut, ...]
 
 
-class MeOut(_Value):
+class MeOut(Value):
     account: AccountOut
     signed_in_by: str
     may: tuple[str, ...] = Field(description="permissions")
 
 
-class TokenOut(_Value):
+class TokenOut(Value):
     id: str = Field(description="not the token itself, which is stored nowhere")
     what_for: str
     created_at: datetime
@@ -575,24 +583,24 @@ class TokenOut(_Value):
         )
 
 
-class TokensOut(_Value):
+class TokensOut(Value):
     tokens: tuple[TokenOut, ...]
 
 
-class NewTokenOut(_Value):
+class NewTokenOut(Value):
     token: str = Field(description="shown this once")
 
 
-class SavedViewOut(_Value):
+class SavedViewOut(Value):
     id: int
     name: str
     query: str
 
 
-class SavedViewsOut(_Value):
+class SavedViewsOut(Value):
     views: tuple[SavedViewOut, ...]
 
 
-class NewsOut(_Value):
+class NewsOut(Value):
     newest: int = Field(description="give it as `after` next time")
     threads: tuple[int, ...] = Field(description="threads that something happened to")

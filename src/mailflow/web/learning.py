@@ -85,6 +85,12 @@ class Comparisons:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _by_version: dict[str, Comparison] = field(default_factory=dict)
 
+    def candidates(self) -> list[Candidate]:
+        return [Candidate(name, version) for name, version in self.models.candidates()]
+
+    def candidate(self, name: str) -> Candidate | None:
+        return next((one for one in self.candidates() if one.name == name), None)
+
     def of(self, version: str) -> Comparison | None:
         return self._by_version.get(version)
 
@@ -131,8 +137,8 @@ class ComparisonPage(Page):
     may_lead: bool
 
 
-def learning_router(renderer: Renderer, models: Models) -> APIRouter:
-    router, comparisons = APIRouter(), Comparisons(models)
+def learning_router(renderer: Renderer, comparisons: Comparisons) -> APIRouter:
+    router, models, chosen = APIRouter(), comparisons.models, comparisons.candidate
 
     def training(request: Request, signed: Signed, problem: str = "", status: int = 200) -> Response:
         desk: WebDesk = request.app.state.desk
@@ -147,18 +153,12 @@ def learning_router(renderer: Renderer, models: Models) -> APIRouter:
                 agreement=agreement(corrections),
                 current=models.current(),
                 previous=models.previous(),
-                candidates=[(one, comparisons.of(one.version)) for one in listed()],
+                candidates=[(one, comparisons.of(one.version)) for one in comparisons.candidates()],
                 may_lead=_may_lead(signed),
                 problem=problem,
             ),
             status,
         )
-
-    def listed() -> list[Candidate]:
-        return [Candidate(name, version) for name, version in models.candidates()]
-
-    def chosen(name: str) -> Candidate | None:
-        return next((one for one in listed() if one.name == name), None)
 
     @router.get("/training")
     def page(request: Request, signed: Reader) -> Response:

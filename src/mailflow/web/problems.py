@@ -4,6 +4,7 @@ Rule: an error says what to do, and never gives back what was sent: it may be a 
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -11,8 +12,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from mailflow.core.accounts import AccountProblem
-from mailflow.core.review import ThreadChanged
+from mailflow.core.accounts import AccountProblem, LastAdmin
+from mailflow.core.review import ThreadChanged, ThreadView
 from mailflow.errors import AssetError, MailflowError, ModelError, StoreError
 from mailflow.services.review import NothingToAnswer
 from mailflow.web.access import NotAllowed, SignInNeeded
@@ -20,6 +21,7 @@ from mailflow.web.actions import DraftOfAnother, NoSuchThread, Unclear
 from mailflow.web.rendering import HEADERS
 
 MEDIA_TYPE = "application/problem+json"
+MOST_NEWS = 10
 STATUS: Mapping[type[MailflowError], int] = {
     SignInNeeded: 401,
     NotAllowed: 403,
@@ -30,6 +32,7 @@ STATUS: Mapping[type[MailflowError], int] = {
     ModelError: 409,
     Unclear: 422,
     AssetError: 422,
+    LastAdmin: 409,
     AccountProblem: 422,
     StoreError: 503,
 }
@@ -70,7 +73,22 @@ def _ours(error: MailflowError) -> JSONResponse:
     return problem(status, str(error), **more)
 
 
+class ChangedSince(ThreadChanged):
+    """With what is new."""
+
+    def __init__(self, sentence: str, view: ThreadView, since: datetime | None) -> None:
+        super().__init__(sentence)
+        self.version = view.row.version
+        news = [one for one in view.trail if since is None or one.at > since]
+        self.news = [
+            {"at": one.at.isoformat(), "actor": one.actor, "kind": one.kind, "sentence": one.sentence}
+            for one in news[-MOST_NEWS:]
+        ]
+
+
 def _more(error: MailflowError) -> dict[str, Any]:
+    if isinstance(error, ChangedSince):
+        return {"version": error.version, "news": error.news}
     if isinstance(error, DraftOfAnother):
         draft = error.draft
         return {"draft": {"author": draft.author, "at": draft.at.isoformat(), "markdown": draft.markdown}}

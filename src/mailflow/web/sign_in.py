@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from mailflow.core.accounts import Signed, SignIn, SignInRefused, TooManyTries
+from mailflow.core.accounts import Signed, SignIn, SignInRefused, TooManyTries, can_change
 from mailflow.core.review import Account, AccountRole, Permission
 from mailflow.errors import MailflowError
 from mailflow.services.accounts import Access
-from mailflow.web.access import Guard, drop_cookie, needs, safe_next, secret_of, set_cookie, signed_in
+from mailflow.web.access import Guard, address_of, drop_cookie, needs, safe_next, secret_of, set_cookie, signed_in
+from mailflow.web.actions import line
 from mailflow.web.desk import WebDesk
 from mailflow.web.rendering import Page, Renderer
 
@@ -78,7 +79,7 @@ def sign_in_router(renderer: Renderer, other_ways: Sequence[tuple[str, str]] = (
     def sign_in(request: Request, name: Text, password: Text, next: Text = "/") -> Response:
         guard: Guard = request.app.state.guard
         try:
-            secret = guard.access.sign_in(name.strip(), password, request.client.host if request.client else "")
+            secret = guard.access.sign_in(name.strip(), password, address_of(request))
         except SignInRefused as error:
             return shown(request, next, name, str(error), 401)
         except TooManyTries as error:
@@ -132,7 +133,7 @@ def account_router(renderer: Renderer) -> APIRouter:
         """All other sessions end; this one begins anew."""
         desk = access(request)
         try:
-            desk.sign_in(signed.account.name, old, request.client.host if request.client else "")
+            desk.sign_in(signed.account.name, old, address_of(request))
             desk.set_password(signed.account.name, new)
         except MailflowError as error:
             return own(request, signed, problem=str(error), status=422)
@@ -150,9 +151,10 @@ def account_router(renderer: Renderer) -> APIRouter:
 
     @router.post("/account/tokens")
     def add_token(request: Request, signed: Reader, what_for: Text, days: Annotated[int, Form()] = 90) -> Response:
-        if not what_for.strip() or not 1 <= days <= MOST_TOKEN_DAYS:
+        what_for = line(what_for, 80)
+        if not what_for or not 1 <= days <= MOST_TOKEN_DAYS:
             return own(request, signed, problem="say what the token is for, and for 1 to 366 days", status=422)
-        token = access(request).add_token(signed.account.name, what_for.strip()[:80], timedelta(days=days))
+        token = access(request).add_token(signed.account.name, what_for, timedelta(days=days))
         return own(request, signed, new_token=token)
 
     @router.post("/account/tokens/revoke")
@@ -188,7 +190,7 @@ def account_router(renderer: Renderer) -> APIRouter:
         request: Request, signed: Admin, name: Text, role: Text, password: Text, display_name: Text = ""
     ) -> Response:
         try:
-            account = Account(name.strip(), display_name.strip() or name.strip(), AccountRole(role))
+            account = Account(name.strip(), line(display_name, 80) or name.strip(), AccountRole(role))
             access(request).add(account, password, signed.account.name)
         except (MailflowError, ValueError) as error:
             return all_accounts(request, signed, str(error), 422)
@@ -199,6 +201,7 @@ def account_router(renderer: Renderer) -> APIRouter:
         request: Request, signed: Admin, name: str, role: Text, is_active: Annotated[bool, Form()] = False
     ) -> Response:
         """The last one who may change accounts cannot be taken away."""
+        name = line(name, 64)
         with access(request).store.view() as unit:
             account, others = unit.account(name), unit.accounts()
         try:
@@ -207,10 +210,10 @@ def account_router(renderer: Renderer) -> APIRouter:
             return all_accounts(request, signed, f"{role} is no role", 422)
         if account is None:
             return all_accounts(request, signed, f"there is no account {name}", 404)
-        admins = [one for one in others if one.role is AccountRole.ADMIN and one.is_active and one.name != name]
-        if not admins and (wanted is not AccountRole.ADMIN or not is_active):
+        changed = replace(account, role=wanted, is_active=is_active)
+        if not can_change(others, changed):
             return all_accounts(request, signed, "one account must stay that may change accounts", 409)
-        access(request).change(replace(account, role=wanted, is_active=is_active), signed.account.name)
+        access(request).change(changed, signed.account.name)
         return RedirectResponse("/accounts", 303)
 
     return router

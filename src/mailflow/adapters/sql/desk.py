@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, false, func, literal_column, or_, select, update
 
 from mailflow.adapters.rows import correction_view, intent_views, mail_view, outbox_view, queue_row, stored_part
 from mailflow.adapters.sql.directory import partner_of
@@ -33,6 +33,7 @@ from mailflow.adapters.sql.session import (
 from mailflow.adapters.sql.threads import Threads
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Role
+from mailflow.core.hooks import HookEvent
 from mailflow.core.message import OutboundMessage
 from mailflow.core.partner import Partner
 from mailflow.core.ports import AnswerPart
@@ -57,6 +58,9 @@ from mailflow.core.storage import OutboxView
 MOST_COUNTED = 1_000
 """A box with more threads says `1000+`. Why: counting all of a large box would read all of it."""
 _AT_ONCE = 500
+_LAST_VERSION = 2**31 - 1
+_LOOKED_AT = 250
+"""Held threads whose values the filter offers. Why so few: they are read for each page of the queue."""
 EXCERPT = 400
 """Characters of a mail's text that the queue shows of it, blanks included."""
 _ON_THEIR_WAY = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.FAILED, OutboxState.UNCERTAIN)
@@ -107,7 +111,7 @@ class DeskWork(Threads, Outbox):
         """What the held threads can be filtered by: each field with the values that occur."""
         names = (*_EQUAL, "assignee")
         first = select(*(THREAD.c[name] for name in names)).where(says(THREAD.c.status, "held"))
-        rows = self._db.execute(first.order_by(THREAD.c.due_at).limit(MOST_COUNTED)).all()
+        rows = self._db.execute(first.order_by(THREAD.c.due_at, THREAD.c.id).limit(_LOOKED_AT)).all()
         return {name: sorted({getattr(row, name) for row in rows} - {""}) for name in names}
 
     def waiting_counts(self) -> tuple[int, int]:
@@ -120,7 +124,7 @@ class DeskWork(Threads, Outbox):
         return self._db.scalar(select(func.count()).select_from(query.limit(MOST_COUNTED).subquery())) or 0
 
     def _filtered(self, query: Select[Any], filter_: Filter, account: str, now: datetime) -> Select[Any]:
-        query = query.where(*_in_box(filter_.box, account, now), THREAD.c.merged_into.is_(None))
+        query = query.where(*_in_box(filter_.box, account, now))
         query = query.where(*(THREAD.c[name] == getattr(filter_, name) for name in _EQUAL if getattr(filter_, name)))
         if filter_.assignee:
             query = query.where(THREAD.c.assignee == ("" if filter_.assignee == "-" else filter_.assignee))
@@ -278,7 +282,8 @@ class DeskWork(Threads, Outbox):
         """Compare-and-set on the version that was seen; None where it does not matter. Raises ThreadChanged."""
         where = (THREAD.c.id == thread_id) & THREAD.c.merged_into.is_(None)
         if version is not None:
-            where &= THREAD.c.version == version
+            # beyond what the column holds, PostgreSQL would not even compare
+            where &= THREAD.c.version == version if 0 <= version <= _LAST_VERSION else false()
         changed = self._run(update(THREAD).where(where).values(version=THREAD.c.version + 1, updated_at=now, **values))
         if not changed:
             raise ThreadChanged(f"thread {thread_id} has changed since you looked at it: look again, then decide")
@@ -307,6 +312,7 @@ class DeskWork(Threads, Outbox):
         """It becomes urgent, due at once, and held if it was not. Raises ThreadChanged."""
         self._change(thread_id, version, now, priority="urgent", due_at=now, status="held", snoozed_until=None)
         self._tell(now, account, "escalated", why or "made urgent", thread_id, None)
+        self._call_out(HookEvent.ESCALATED, thread_id, now)
 
     def split(self, message_id: int, account: str, now: datetime) -> int | None:
         """Make a thread of its own of a mail and those after it by the same sender. None: it is the first of its own.
@@ -489,12 +495,15 @@ def _sort_key(filter_: Filter) -> tuple[Any, bool]:
 def _in_box(box: Box, account: str, now: datetime) -> list[ColumnElement[bool]]:
     held = says(THREAD.c.status, "held")
     awake = or_(THREAD.c.snoozed_until.is_(None), THREAD.c.snoozed_until <= now)
-    return {
+    # of the other boxes it is known: a thread that went into another is closed
+    is_whole = THREAD.c.merged_into.is_(None)
+    lists: dict[Box, list[ColumnElement[bool]]] = {
         Box.HELD: [held, awake],
         Box.DRAFTS: [held, awake, THREAD.c.has_draft],
-        Box.TROUBLE: [THREAD.c.trouble != literal_column("''")],
+        Box.TROUBLE: [THREAD.c.trouble != literal_column("''"), is_whole],
         Box.MINE: [THREAD.c.assignee == account, THREAD.c.assignee != literal_column("''"), held],
         Box.SNOOZED: [held, THREAD.c.snoozed_until > now],
         Box.ANSWERED: [says(THREAD.c.status, "answered")],
-        Box.ALL: [],
-    }[box]
+        Box.ALL: [is_whole],
+    }
+    return lists[box]

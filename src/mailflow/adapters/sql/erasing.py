@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Row, Table, Text, cast, delete, func, or_, select, text, update
+from sqlalchemy import Column, ColumnElement, Row, Table, Text, cast, delete, func, or_, select, text, true, update
 
 from mailflow.adapters.sql.forgetting import GONE_OUT, Forgetting, listed
 from mailflow.adapters.sql.session import (
@@ -53,6 +53,16 @@ _WRITTEN: tuple[tuple[Table, Column[str]], ...] = (
     (CORRECTION, CORRECTION.c.why),
 )
 """What people wrote about a thread."""
+_NAMED_IN_PASSING: tuple[tuple[Table, Column[str]], ...] = (
+    (THREAD, THREAD.c.subject),
+    (THREAD, THREAD.c.subject_key),
+    (OUTBOX, OUTBOX.c.subject),
+    (OUTBOX, OUTBOX.c.error),
+    (INBOUND, INBOUND.c.error),
+    (MUTE, MUTE.c.reason),
+    (HOOK, HOOK.c.error),
+)
+"""Subjects, and what servers said."""
 
 
 class Erasing(Forgetting):
@@ -160,7 +170,8 @@ class Erasing(Forgetting):
         notes = self._run(digests)
         for table, column in _WRITTEN:
             notes += self._clean_column(table, column, person, table.c.thread_id.not_in(except_threads))
-        self._clean_column(THREAD, THREAD.c.subject, person, THREAD.c.id.not_in(except_threads))
+        for table, column in _NAMED_IN_PASSING:
+            self._clean_column(table, column, person, true())
         others = HOOK.c.thread_id.not_in(except_threads) & (HOOK.c.state != "sending")
         for row in self._db.execute(select(HOOK.c.id, HOOK.c.body).where(others)).all():
             if names_him(row.body, pattern):
@@ -217,7 +228,10 @@ class Erasing(Forgetting):
         return self._blank(where, ERASED) if person is None else self._blank_naming(where, person)
 
     def _clean_mail(self, mail: Row[Any], person: Person, now: datetime) -> Counts:
-        """What somebody else wrote, without him."""
+        """What somebody else wrote, without him; an answer to somebody else that has not gone out stays for now."""
+        ours = OUTBOX.c.message_id == mail.message_id
+        if self._count(ours & OUTBOX.c.state.not_in(GONE_OUT)):
+            return Counts(left=1)
         pattern, parsed = person.pattern, dict(mail.parsed)
         kept = without(own_words(mail.text, parsed.get("new_spans", ())), pattern)
         if mail.direction == "in":
@@ -230,9 +244,7 @@ class Erasing(Forgetting):
         files = [one["filename"] for one in parsed.get("attachments", ())]
         self.forget_mails([mail.id])
         self.index_mail(mail.id, subject, mail.from_addr, kept, *files)
-        sent = OUTBOX.c.message_id == mail.message_id
-        cut = {"content": b"", "subject": subject}
-        self._db.execute(update(OUTBOX).where(sent, OUTBOX.c.state.in_(GONE_OUT)).values(cut))
+        self._db.execute(update(OUTBOX).where(ours).values(content=b"", subject=subject))
         hashes = self._db.scalars(select(INBOUND.c.sha256).where(INBOUND.c.message_id == mail.id).distinct()).all()
         return Counts(mails_of_others=1, raw_mails=self._empty_raw(hashes, now))
 

@@ -45,10 +45,15 @@ class Fleet(Ledger, Outbox):
         return Buried(buried, mails, answers)
 
     def take_lease(self, name: str) -> bool:
-        held_by = select(LEASE.c.holder).where(LEASE.c.name == name)
-        if self._db.scalar(held_by) is None:
+        if self._lease_holder(name) is None:
             self._db.execute(self._insert(LEASE).values(name=name, holder=self._holder).on_conflict_do_nothing())
-        return self._db.scalar(held_by) == self._holder
+        return self.holds_lease(name)
+
+    def holds_lease(self, name: str) -> bool:
+        return self._lease_holder(name) == self._holder
+
+    def _lease_holder(self, name: str) -> str | None:
+        return self._db.scalar(select(LEASE.c.holder).where(LEASE.c.name == name))
 
     def take_turn(self, chore: str, every: timedelta, now: datetime) -> bool:
         taken = self._insert(CHORE).values(name=chore, done_at=now)

@@ -155,7 +155,12 @@ class Ledger(Session):
         return None
 
     def _unpacked(self, content: bytes, key_id: str, sha256: str, number: int) -> bytes:
-        return zlib.decompress(self._keys.open(key_id, content, place_of(sha256, number)))
+        """Raises StoreError where the row is not what was stored."""
+        packed = self._keys.open(key_id, content, place_of(sha256, number))
+        try:
+            return zlib.decompress(packed)
+        except zlib.error as error:
+            raise StoreError(f"raw mail {place_of(sha256, number)} is damaged: {error}") from error
 
     def give_back(self, now: datetime) -> int:
         return self._take_up(INBOUND.c.claimed_by == self._holder, now)

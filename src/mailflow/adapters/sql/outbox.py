@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailflow.adapters.sql.session import INBOUND, MUTE, OUTBOX, THREAD, Call, Session, says
-from mailflow.core.delivery import BOUNCE_WINDOW, InboundState, OutboxKind, OutboxState, mute_until
+from mailflow.adapters.sql.session import INBOUND, MESSAGE, MUTE, OUTBOX, THREAD, Call, Session, says
+from mailflow.core.delivery import BOUNCE_WINDOW, OWN_COPY, InboundState, OutboxKind, OutboxState, mute_until
 from mailflow.core.fleet import Role
+from mailflow.core.hooks import HookEvent
 from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMessage
 from mailflow.core.storage import OutboxEntry
 
@@ -64,7 +65,19 @@ class Outbox(Session):
         if to in _TROUBLES:
             self._mark_trouble(entry_id, to.value, now)
         self._tell_of_outbox(entry_id, to, error, now, "worker")
+        if to is OutboxState.UNCERTAIN:
+            self._look_for_own_copy(entry_id, now)
         return True
+
+    def _look_for_own_copy(self, entry_id: int, now: datetime) -> None:
+        """Of what has just become uncertain.
+
+        Why now: a copy comes back within a second; that a reply is lost or a worker gone is noticed later.
+        """
+        message_id = self._db.scalar(select(OUTBOX.c.message_id).where(OUTBOX.c.id == entry_id))
+        came_in = exists().where(MESSAGE.c.message_id == message_id, MESSAGE.c.direction == "in")
+        if message_id is not None and self._db.scalar(select(came_in)):
+            self.prove_sent([message_id], OWN_COPY, now)
 
     def give_up(self, now: datetime) -> int:
         return self._doubt(OUTBOX.c.claimed_by == self._holder, now)
@@ -79,6 +92,7 @@ class Outbox(Session):
             if self._run(update(OUTBOX).where(OUTBOX.c.id == entry_id, left).values(values)):
                 self._mark_trouble(entry_id, OutboxState.UNCERTAIN.value, now)
                 self._tell_of_outbox(entry_id, OutboxState.UNCERTAIN, error, now, "worker")
+                self._look_for_own_copy(entry_id, now)
                 doubted += 1
         return doubted
 
@@ -201,9 +215,12 @@ class Outbox(Session):
         self._tell(now, "worker", "bounced" if failed.is_permanent else "delayed", reason, row.thread_id, None)
 
     def _hold(self, thread_id: int | None, now: datetime) -> None:
+        was = self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == thread_id)) if self._listeners else None
         self._db.execute(
             update(THREAD).where(THREAD.c.id == thread_id).values(status="held", updated_at=now, due_at=now)
         )
+        if thread_id is not None and was not in (None, "held"):
+            self._call_out(HookEvent.HELD, thread_id, now)
 
     def _mute(self, address: str, now: datetime, until: datetime, reason: str) -> None:
         """Mute `address`; a longer mute that is there already stays."""

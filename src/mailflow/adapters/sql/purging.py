@@ -38,7 +38,8 @@ class Purging(Forgetting):
         query = select(THREAD.c.updated_at, THREAD.c.id).where(_is_old(cutoff), ~_is_open(), ~_is_kept_empty())
         if after is not None:
             later = (THREAD.c.updated_at == after[0]) & (THREAD.c.id > after[1])
-            query = query.where(or_(THREAD.c.updated_at > after[0], later))
+            # the first condition says what the second implies, for the index
+            query = query.where(THREAD.c.updated_at >= after[0], or_(THREAD.c.updated_at > after[0], later))
         rows = self._db.execute(query.order_by(THREAD.c.updated_at, THREAD.c.id).limit(limit))
         return [(row.updated_at, row.id) for row in rows]
 

@@ -25,6 +25,7 @@ from mailflow.core.delivery import (
     OutboxState,
 )
 from mailflow.core.fleet import Role
+from mailflow.core.hooks import NOBODY, HookEvent, HookState, Listener, ThreadFacts, body_of, wanting
 from mailflow.errors import IllegalTransition
 
 
@@ -67,9 +68,18 @@ class Call:
 
 
 class Session:
-    def __init__(self, connection: Connection, holder: str = "", keys: Keyring = NO_KEYS) -> None:
-        """`holder`: the id of the worker that claims; '' for whoever only looks or asks. `keys` seal raw mail."""
-        self._db, self._holder, self._keys = connection, holder, keys
+    def __init__(
+        self,
+        connection: Connection,
+        holder: str = "",
+        keys: Keyring = NO_KEYS,
+        listeners: tuple[Listener, ...] = NOBODY,
+    ) -> None:
+        """`holder`: the id of the worker that claims; '' for whoever only looks or asks. `keys` seal raw mail.
+
+        `listeners` hear of what happens to threads.
+        """
+        self._db, self._holder, self._keys, self._listeners = connection, holder, keys, listeners
         self.calls: set[Call] = set()
         """What this unit has made due, told to the workers when it commits."""
         self._insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -119,6 +129,27 @@ class Session:
         what = "digest" if row.kind == OutboxKind.DIGEST else "answer"
         sentence = f"{what} to {row.recipient}" + (f": {error}" if error else "")
         self._tell(now, actor, to.value, sentence, row.thread_id, None)
+        if to is OutboxState.SENT and row.thread_id is not None:
+            self._call_out(HookEvent.ANSWERED, row.thread_id, now)
+
+    def _call_out(self, event: HookEvent, thread_id: int, now: datetime) -> None:
+        """Queue a call to each that wants to hear of it."""
+        names = wanting(self._listeners, event)
+        row = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first() if names else None
+        if row is None:
+            return
+        facts = ThreadFacts(row.id, row.status, row.queue, row.priority, row.intent, row.reason, row.language)
+        for name in names:
+            self._insert_row(
+                HOOK,
+                receiver=name,
+                event=event.value,
+                thread_id=thread_id,
+                body=body_of(event, facts, now),
+                state=HookState.QUEUED.value,
+                at=now,
+                due_at=now,
+            )
 
     def _insert_row(self, table: Any, **values: Any) -> int:
         # values as parameters: a statement that names its values is built anew each time, four times as dear

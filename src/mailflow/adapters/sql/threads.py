@@ -27,6 +27,7 @@ from mailflow.core.classification import Action, Classification
 from mailflow.core.conversation import Candidate, Clues, Proof
 from mailflow.core.delivery import InboundState, OutboxKind, OutboxState
 from mailflow.core.fleet import Role
+from mailflow.core.hooks import HookEvent
 from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.policy import History, SentRecord
 from mailflow.core.retention import hashed_id
@@ -179,8 +180,17 @@ class Threads(Search):
         decision_id = self._save_decision(message_id, outcome, now)
         if outcome.answer is not None:
             self._enqueue(decision_id, outcome, outcome.answer, now)
+        begins_to_wait = self._begins_to_wait(outcome)
         self._update_thread(outcome, now)
+        if begins_to_wait:
+            self._call_out(HookEvent.HELD, outcome.thread_id, now)
         self._move(InboundState.DONE, outcome.inbound_id, message_id=message_id)
+
+    def _begins_to_wait(self, outcome: Outcome) -> bool:
+        """Asked before the thread is changed: whether it waits for a person from here on, and did not before."""
+        if not self._listeners or outcome.decision.action is not Action.REVIEW:
+            return False
+        return self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == outcome.thread_id)) != "held"
 
     def _update_thread(self, outcome: Outcome, now: datetime) -> None:
         """Mail that needs no answer changes nothing of a thread that it joined: it closes none and reopens none."""

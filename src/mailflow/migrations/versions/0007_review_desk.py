@@ -13,7 +13,8 @@ _STATES = "status IN ('open', 'answered', 'held', 'ignored', 'closed')"
 _AT = sa.DateTime(timezone=True)
 _PARTIAL = (
     ("ix_thread_trouble", "thread", ["due_at", "id"], "trouble <> ''"),
-    ("ix_thread_assignee", "thread", ["assignee", "due_at", "id"], "assignee <> ''"),
+    ("ix_thread_assignee", "thread", ["assignee", "status", "due_at", "id"], "assignee <> ''"),
+    ("ix_thread_snoozed", "thread", ["status", "snoozed_until", "id"], "snoozed_until IS NOT NULL"),
     ("ix_hook_due", "hook", ["due_at", "id"], "state = 'queued'"),
 )
 
@@ -46,7 +47,7 @@ def upgrade() -> None:
         thread.drop_constraint("ck_thread_status", type_="check")
         thread.create_check_constraint("ck_thread_status", _STATES)
     op.create_index("ix_thread_updated", "thread", ["updated_at", "id"])
-    op.create_index("ix_thread_due", "thread", ["status", "due_at", "id"])
+    op.create_index("ix_thread_due", "thread", ["status", "due_at", "id", "snoozed_until", "has_draft"])
     op.create_index("ix_thread_status", "thread", ["status", "updated_at", "id"])
     op.create_index("ix_thread_intent", "thread", ["intent", "updated_at", "id"])
     op.execute("UPDATE thread SET due_at = updated_at WHERE status = 'held'")
