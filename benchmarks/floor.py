@@ -33,6 +33,8 @@ from mailflow.settings import Settings
 
 _NAMES = ("From", "To", "Subject", "Date", "Message-ID", "In-Reply-To", "References")
 _LEARNED = 2000
+_MAILS_A_CONNECTION = 500
+"""Servers hang up after some: Exim after 1,000."""
 _ANSWER = "Hello,\n\nthank you for your mail. You find the way at https://partners.example/help.\n\nPartner Support\n"
 
 
@@ -90,13 +92,11 @@ class LinearClassifier:
 class Floor:
     def __init__(self, servers: MailServers, database: Path, mailbox: str, classifier: LinearClassifier) -> None:
         """Connects and makes its table."""
-        context = ssl.create_default_context(cafile=servers.ca_file)
-        self._imap = imaplib.IMAP4_SSL(servers.host, servers.imaps_port, ssl_context=context)
+        self._servers, self._context = servers, ssl.create_default_context(cafile=servers.ca_file)
+        self._imap = imaplib.IMAP4_SSL(servers.host, servers.imaps_port, ssl_context=self._context)
         self._imap.login(DESK, servers.users[DESK])
         self._imap.select(mailbox)
-        self._smtp = SMTP(servers.host, servers.submission_port)
-        self._smtp.starttls(context=context)
-        self._smtp.login(DESK, servers.users[DESK])
+        self._smtp = self._connected()
         self._database = sqlite3.connect(database)
         self._database.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE mail (id INTEGER PRIMARY KEY,"
@@ -130,9 +130,18 @@ class Floor:
             self.taken += 1
             if self.taken * share >= self.sent + 1:
                 with meter.measuring("SMTP"):
+                    if self.sent and self.sent % _MAILS_A_CONNECTION == 0:
+                        self._smtp.quit()
+                        self._smtp = self._connected()
                     self._smtp.sendmail(DESK, [PARTNER], self._answer(one).as_bytes(policy=policy.SMTP))
                 self.sent += 1
         return len(mails)
+
+    def _connected(self) -> SMTP:
+        smtp = SMTP(self._servers.host, self._servers.submission_port)
+        smtp.starttls(context=self._context)
+        smtp.login(DESK, self._servers.users[DESK])
+        return smtp
 
     def _fetched(self, batch: int) -> Iterator[bytes]:
         self._imap.noop()

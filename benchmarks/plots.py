@@ -16,8 +16,8 @@ from typing import Any
 from benchmarks.loopback import RESULTS
 
 DOCS = Path(__file__).parents[1] / "docs"
-COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#a463f2", "#9c6b4e", "#97bbf5")
-WIDTH, LEFT, RIGHT, TOP = 720, 190, 24, 44
+COLOURS = ("#4269d0", "#efb118", "#ff725c", "#6cc5b0", "#3ca951", "#a463f2", "#9c6b4e", "#97bbf5", "#9498a0")
+WIDTH, LEFT, RIGHT, TOP = 720, 230, 24, 44
 MIB, MEGABYTES = 1 << 20, 400
 BOUND = "#b00020"
 
