@@ -219,6 +219,11 @@ class Relay:
             if not self._news.wait_for(lambda: self._said.count(words) >= times, _START_SECONDS):
                 raise RuntimeError(f"nobody said {words!r}: {self._said!r}")
 
+    def said(self, words: bytes) -> int:
+        """How often clients have said `words` so far."""
+        with self._news:
+            return self._said.count(words)
+
     def cut(self) -> None:
         """End all connections that are open now."""
         while self._open:
@@ -331,6 +336,9 @@ userdb {
 }
 namespace inbox {
   inbox = yes
+  mailbox Outgoing {
+    special_use = \Sent
+  }
 }
 
 # Without root there is no chroot.

@@ -19,7 +19,7 @@ from mailflow.cli import app
 from mailflow.core.delivery import INBOUND_TRANSITIONS, OUTBOX_TRANSITIONS
 from mailflow.core.playbook import FACTS
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard
-from mailflow.settings import Settings
+from mailflow.settings import HookSettings, Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "demo").glob("*.md")])
@@ -102,7 +102,7 @@ def setting_rows() -> Iterator[str]:
     """`| key | environment | default |`: how the row of each setting begins in docs/configuration.md."""
     for section_name, section_field in Settings.model_fields.items():
         values = section_field.default
-        if isinstance(values, dict):  # [mailboxes.NAME] has the keys of [imap]
+        if isinstance(values, dict):  # [mailboxes.NAME] has the keys of [imap]; [hooks.NAME] has a table of its own
             continue
         for key in type(values).model_fields:
             environment = f"MAILFLOW_{section_name}__{key}".upper()
@@ -111,7 +111,7 @@ def setting_rows() -> Iterator[str]:
 
 def default_text(value: object) -> str:
     match value:
-        case SecretStr() | None | "":
+        case SecretStr() | None | "" | ():
             return "empty"
         case bool():
             return f"`{str(value).lower()}`"
@@ -119,6 +119,11 @@ def default_text(value: object) -> str:
             return ", ".join(f"`{one}`" for one in value)
         case _:
             return f"`{value}`"
+
+
+@pytest.mark.parametrize("key", HookSettings.model_fields)
+def test_each_key_of_another_system_is_described(key: str) -> None:
+    assert f"| `{key}` | " in section(page("docs/configuration.md"), "## Other systems")
 
 
 @pytest.mark.parametrize("row", list(setting_rows()))

@@ -1,14 +1,17 @@
 """The recorded run: `python -m tests.faults.record --kills 1000 --faults 200 --seed 1 --out docs/faults.md`.
 
 SQLite with one worker process and PostgreSQL with three take turns, so that a run that is cut off has tried both. The
-page is written anew after each round, and says itself how far it came.
+page is written anew after each round, and says itself how far it came; with --state a run that was cut off goes on.
 Ends with 1 at the first broken invariant: what was seen stands on the page.
 """
 
 import argparse
+import faulthandler
+import pickle
 import platform
 import random
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -59,25 +62,42 @@ class Progress:
     versions: str = ""
     means: str = ""
     trouble: str = ""
+    earlier: "Progress | None" = None
+    """What was done before the run was cut off."""
 
     @property
     def named_kills(self) -> int:
-        return sum(number for one in self.kills.values() for moment, number in one.items() if moment is not Moment.ANY)
+        return sum(self.killed(kind).total() - self.killed(kind)[Moment.ANY] for kind in Kind)
 
     @property
     def all_faults(self) -> int:
-        return sum(one.total() for one in self.faults.values())
+        return sum(self.suffered(kind).total() for kind in Kind)
+
+    @property
+    def parts(self) -> "list[Progress]":
+        return [*(self.earlier.parts if self.earlier else []), self]
+
+    def killed(self, kind: Kind) -> Counter[Moment]:
+        return sum((one.kills.get(kind, Counter()) for one in self.parts), Counter())
+
+    def suffered(self, kind: Kind) -> Counter[str]:
+        return sum((one.faults.get(kind, Counter()) for one in self.parts), Counter())
+
+    def counted(self, kind: Kind, name: str) -> int:
+        """A number of the tallies."""
+        return sum(getattr(one.tallies[kind], name) for one in self.parts if kind in one.tallies)
 
 
-def run(progress: Progress, out: Path) -> bool:
+def run(progress: Progress, out: Path, state: Path | None = None) -> bool:
     """Whether all went well."""
     begun = monotonic()
     with ExitStack() as stack:
         world = stack.enter_context(running_world(with_postgres=True))
         progress.versions, progress.means = _versions(world), _means(world)
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mfbench-")))
-        benches = [stack.enter_context(Bench(world, kind, folder / kind, seed=progress.seed)) for kind in Kind]
-        orders = {bench.kind: schedule(bench.kind, progress.seed) for bench in benches}
+        seed = progress.seed + len(progress.parts) - 1
+        benches = [stack.enter_context(Bench(world, kind, folder / kind, seed=seed)) for kind in Kind]
+        orders = {bench.kind: schedule(bench.kind, seed) for bench in benches}
         while progress.all_faults < progress.wanted_faults or progress.named_kills < progress.wanted_kills:
             for bench in benches:
                 for _ in range(_ROUNDS_AT_ONCE):
@@ -94,6 +114,8 @@ def run(progress: Progress, out: Path) -> bool:
                     progress.kills[bench.kind], progress.faults[bench.kind] = bench.counts.kills, bench.counts.faults
                     progress.seconds = monotonic() - begun
                     out.write_text(page(progress), encoding="utf-8")
+                    if state is not None:
+                        state.write_bytes(pickle.dumps(progress))
                     sys.stdout.write(f"{progress.seconds:6.0f} s {bench.kind} {name}: {progress.named_kills} kills\n")
                     sys.stdout.flush()
                     if progress.trouble:
@@ -133,24 +155,29 @@ def page(progress: Progress) -> str:
     state = "complete" if is_done else f"cut off, or going on, at the round {progress.checks}"
     if progress.trouble:
         state = "ended by a broken invariant"
-    anywhere = sum(one[Moment.ANY] for one in progress.kills.values())
+    anywhere = sum(progress.killed(kind)[Moment.ANY] for kind in Kind)
+    checks = sum(one.checks for one in progress.parts)
+    minutes = sum(one.seconds for one in progress.parts) / 60
+    seeds = ", ".join(str(progress.seed + number) for number in range(len(progress.parts)))
     workers = ", ".join(
         f"{kind} with {WORKERS[kind]} worker process{'es' if WORKERS[kind] > 1 else ''}" for kind in Kind
     )
     killed = f"**{progress.named_kills} kills** (SIGKILL) at named moments and {anywhere} at any time"
-    begun = f"{progress.started_at:%Y-%m-%d %H:%M} UTC, {progress.seconds / 60:.0f} minutes"
+    if len(progress.parts) > 1:
+        state += f"; cut off from outside and gone on with {len(progress.parts) - 1} times, each time on a new store"
+    begun = f"{progress.parts[0].started_at:%Y-%m-%d %H:%M} UTC, {minutes:.0f} minutes"
     return f"""# Faults
 
 Workers are killed and servers fail, over and over, while mail comes in; then everything must add up. `make faults`
 makes this page; how it is done stands in `tests/faults`. A short run belongs to `make test`.
 
-- Begun {begun}, seed {progress.seed}; {state}.
+- Begun {begun}, seed {seeds}; {state}.
 - {workers}; real Dovecot, Exim and PostgreSQL, real IMAP, SMTP and SQL; only the classifier gives fixed answers.
 - {progress.versions}.
 - {progress.means}.
 - {killed}, **{progress.all_faults} other faults**.
   Workers died in the midst of most faults too.
-- After each of the {progress.checks} rounds, {len(AT_REST)} invariants were asked of all mail so far;
+- After each of the {checks} rounds, {len(AT_REST)} invariants were asked of all mail so far;
   {len(SAFE)} of them while mail was on its way, too.
 
 ## What became of the mail
@@ -188,23 +215,19 @@ def _tally_rows(progress: Progress) -> list[list[str]]:
         "lost": "mails lost",
         "duplicates": "second answers",
     }
-    found = [progress.tallies.get(kind) for kind in Kind]
-    rows = [["", *(str(kind) for kind in Kind)]]
-    rows += [[text, *("" if one is None else str(getattr(one, name)) for one in found)] for name, text in names.items()]
-    return rows
+    head = ["", *(str(kind) for kind in Kind)]
+    return [head, *([text, *(str(progress.counted(kind, name)) for kind in Kind)] for name, text in names.items())]
 
 
 def _kill_rows(progress: Progress) -> list[list[str]]:
     rows = [["moment", *(str(kind) for kind in Kind)]]
-    return rows + [
-        [moment.value, *(str(progress.kills.get(kind, Counter())[moment]) for kind in Kind)] for moment in Moment
-    ]
+    return rows + [[moment.value, *(str(progress.killed(kind)[moment]) for kind in Kind)] for moment in Moment]
 
 
 def _fault_rows(progress: Progress) -> list[list[str]]:
     rows = [["fault", *(str(kind) for kind in Kind)]]
     return rows + [
-        [name, *(str(progress.faults.get(kind, Counter())[name]) if kind in fault.on else "-" for kind in Kind)]
+        [name, *(str(progress.suffered(kind)[name]) if kind in fault.on else "-" for kind in Kind)]
         for name, fault in FAULTS.items()
     ]
 
@@ -229,8 +252,14 @@ def main() -> int:
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("docs/faults.md"))
+    parser.add_argument("--state", type=Path, help="a file that keeps what was done, for a run that is cut off")
     asked = parser.parse_args()
-    return 0 if run(Progress(asked.kills, asked.faults, asked.seed), asked.out) else 1
+    faulthandler.enable()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))  # so that the servers end, too
+    progress = Progress(asked.kills, asked.faults, asked.seed)
+    if asked.state is not None and asked.state.exists():
+        progress.earlier = pickle.loads(asked.state.read_bytes())  # noqa: S301 - our own file
+    return 0 if run(progress, asked.out, asked.state) else 1
 
 
 if __name__ == "__main__":

@@ -80,15 +80,15 @@ def pauses() -> st.SearchStrategy[timedelta]:
 
 
 def steps(most: int) -> st.SearchStrategy[list[Step]]:
-    some = st.lists(st.integers(0, 9), max_size=3).map(tuple)
+    some = st.lists(st.integers(0, 99), min_size=1, max_size=3).map(tuple)
     few = st.integers(0, 2)
     one = st.builds(Step, asks=some, prods=some, order=st.integers(0, 99), copies=few, late=few, pause=pauses())
-    return st.lists(one, min_size=1, max_size=most)
+    return st.lists(one, min_size=3, max_size=most)
 
 
 def budgets() -> st.SearchStrategy[SendBudget]:
-    """Small ones, so that each limit is reached; zero too."""
-    few = st.integers(0, 4)
+    """Small ones, so that each limit is reached; with a zero nothing is sent (tests/core/test_loop_bound.py)."""
+    few = st.sampled_from((1, 2, 3, 5, 8))
     return st.builds(
         SendBudget,
         per_thread=few,

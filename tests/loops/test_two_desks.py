@@ -32,7 +32,7 @@ from mailflow.testing import DESK, FrozenClock, PlainRenderer
 ROOT = Path(__file__).resolve().parents[2]
 OTHER_DESK = "help@vendor.example"
 EXAMPLES = os.environ.get("LOOP_EXAMPLES", "")
-LOOPS = settings(max_examples=int(EXAMPLES or 10), deadline=None, derandomize=not EXAMPLES)
+LOOPS = settings(max_examples=int(EXAMPLES or 8), deadline=None, derandomize=not EXAMPLES)
 REFERENCES = ("In-Reply-To", "References")
 SHIPPED_LETTERS = TemplateRenderer(
     ROOT / "templates",
