@@ -1,4 +1,4 @@
-"""`mailflow demo --serve`: sample mail through the real worker, the review desk on it, a sample login, an end by Ctrl+C."""
+"""`mailflow demo --serve`: sample mail through the real worker, the review desk on it, a sample login, Ctrl+C."""
 
 import _thread
 import io

@@ -23,7 +23,7 @@ from mailflow.adapters.explanation import ReadMail, Rival, evidence, flip
 from mailflow.adapters.features import FeaturesComponent, as_doc
 from mailflow.adapters.intents import IntentsComponent
 from mailflow.adapters.memory import MemoryComponent
-from mailflow.adapters.slots import add_slots, slots_of
+from mailflow.adapters.slots import SlotFinder
 from mailflow.core.classification import ActionScores, Classification, ClassifierInput, IntentScore
 from mailflow.core.message import Role
 from mailflow.core.playbook import SlotRule
@@ -53,7 +53,7 @@ class SpacyClassifier:
         ):
             raise ModelError(f"{path}: its components are not ours: run `mailflow train`")
         self._features, self._intents = features, intents
-        add_slots(self._nlp, slots or {})
+        self._slots = SlotFinder(self._nlp, slots or {})
 
     @property
     def version(self) -> str:
@@ -87,7 +87,7 @@ class SpacyClassifier:
             neighbours=doc._.mail_neighbours[:MOST_NEIGHBOURS],
             nearness=doc._.mail_nearness,
             flip=self._flip(doc, read, second) if second else "",
-            slots=slots_of(doc),
+            slots=self._slots.find(doc),
         )
 
     def _abstained(self, doc: Doc) -> str:
