@@ -7,7 +7,7 @@ share the mailboxes. Whoever waits does so in IDLE and up to a deadline; nobody 
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -73,7 +73,7 @@ class MailProgram:
         deadline = monotonic() + PATIENCE
         while len(self.uids(criteria)) < times:
             assert monotonic() < deadline, f"{self.user} waits in vain for {times} x {criteria}"
-            self._pause()
+            self.pause()
         return self.read(criteria)
 
     def answers_to(self, question: EmailMessage) -> list[EmailMessage]:
@@ -82,7 +82,7 @@ class MailProgram:
         self.imap.select_folder("INBOX")
         while self._is_in_spool(question["Message-ID"]):
             assert monotonic() < deadline, f"the answer to {question['Message-ID']} is not delivered"
-            self._pause()
+            self.pause()
         return self.read(is_answer_to(question))
 
     def _is_in_spool(self, message_id: str) -> bool:
@@ -93,7 +93,7 @@ class MailProgram:
                     return True
         return False
 
-    def _pause(self) -> None:
+    def pause(self) -> None:
         """Until something happens in the selected mailbox, at most a second."""
         self.imap.idle()
         self.imap.idle_check(timeout=_LOOK_AGAIN)
@@ -165,17 +165,21 @@ class Ledger:
 class DeskOffice:
     """The desk: its mailflow.toml, its store, and a mail program that looks at the same mailbox."""
 
-    def __init__(self, servers: MailServers, folder: Path, mailbox: str = "INBOX") -> None:
+    def __init__(
+        self, servers: MailServers, folder: Path, mailbox: str = "INBOX", *, url: str = "", bcc: str = ""
+    ) -> None:
+        """`url`: of the store, in place of a file in `folder`."""
         self.program, self.mailbox, self.config = MailProgram(servers, DESK), mailbox, folder / "mailflow.toml"
         (folder / "password").write_text(servers.users[DESK] + "\n")
+        in_a_file = f"sqlite:///{folder / 'mailflow.sqlite3'}"
         server = f'host = "{servers.host}"\nsecurity = "starttls"\nca_file = "{servers.ca_file}"\n'
         login = f'username = "{DESK}"\npassword_file = "{folder / "password"}"\n'
         self.config.write_text(
             f'[desk]\nrollout = "live"\nundo_seconds = 0\naddresses = ["{DESK}"]\nown_domains = ["helpdesk.example"]\n'
             f'trusted_authserv_ids = ["{AUTHSERV_ID}"]\n'
             f'[imap]\n{server}{login}port = {servers.imap_port}\nmailbox = "{mailbox}"\npoll_seconds = 1740\n'
-            f"[smtp]\n{server}{login}port = {servers.submission_port}\n"
-            f'[store]\nurl = "sqlite:///{folder / "mailflow.sqlite3"}"\n'
+            f'[smtp]\n{server}{login}port = {servers.submission_port}\nbcc = "{bcc}"\n'
+            f'[store]\nurl = "{url or in_a_file}"\n'
         )
 
     @property
@@ -220,6 +224,15 @@ class DeskOffice:
                 return Ledger(unit.counts(), unit.outbox(100), unit.decided(0, 100))
         finally:
             store.close()
+
+    def await_ledger(self, is_so: Callable[[Ledger], bool]) -> Ledger:
+        """The store, once `is_so`."""
+        deadline = monotonic() + PATIENCE
+        self.program.uids(["ALL"])
+        while not is_so(ledger := self.ledger()):
+            assert monotonic() < deadline, (ledger.counts, [entry.state.value for entry in ledger.outbox])
+            self.program.pause()
+        return ledger
 
     def story(self, thread_id: int) -> ThreadStory:
         store = bootstrap.build_store(self.settings)
