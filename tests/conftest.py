@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,11 @@ from tests.databases import PostgresServer, postgres_programs, running_postgres
 from tests.servers import MailServers, missing_binaries, running_mail_servers
 
 _SERVER_FIXTURES = {"mail_servers", "postgres"}
+
+
+def pytest_configure() -> None:
+    """A shell starts what it puts in the background deaf to Ctrl+C, and so its children; tests send it to both."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
