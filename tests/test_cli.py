@@ -550,8 +550,9 @@ def test_assets_that_are_not_there_are_named(monkeypatch: pytest.MonkeyPatch) ->
     assert "[desk] assets: /nowhere" in one_line(refused.stderr)
 
 
-def test_policy_show_has_every_guard_and_every_row() -> None:
+def test_policy_show_has_every_guard_every_row_and_what_they_let_out_at_most() -> None:
     shown = mailflow("policy", "show").stdout
+    assert re.search(r"to an address +5 +5 +5 +150 *\n", shown)
     for word in ("kill_switch", "send_budget", "nfr_request.external", "machines must not talk to machines"):
         assert word in shown
 

@@ -34,6 +34,7 @@ from mailflow.core.digest import DigestHeaders
 from mailflow.core.fleet import ALL_ROLES, Role, WorkerRecord
 from mailflow.core.health import lacking
 from mailflow.core.hooks import Listener
+from mailflow.core.loop_bound import bounds_table
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.playbook import Playbook, Rollout
 from mailflow.core.policy import GUARDS, SEND_GUARDS, Guard, policy_table
@@ -508,9 +509,12 @@ def read_holdout(found: Assets) -> ExampleSet:
     return read_examples(found.holdout)
 
 
-def policy_tables(settings: Settings) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str, str]]]:
-    """The guards in their order, and the playbook's rows."""
-    return GUARDS + SEND_GUARDS, policy_table(read_playbook(settings))
+def policy_tables(
+    settings: Settings,
+) -> tuple[tuple[Guard, ...], list[tuple[str, str, str, str, str, str]], list[tuple[str, ...]]]:
+    """The guards in their order, the playbook's rows, and how many automatic answers they let out at most."""
+    playbook = read_playbook(settings)
+    return GUARDS + SEND_GUARDS, policy_table(playbook), bounds_table(playbook.defaults.send_budget)
 
 
 def _with_corrections(found: Assets) -> set[str]:

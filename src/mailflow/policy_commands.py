@@ -19,11 +19,12 @@ MailArgument = Annotated[
 
 @policy_app.command("show")
 def policy_show(config: ConfigOption = None) -> None:
-    """Every guard and every row on one screen."""
+    """Every guard, every row, and how many automatic answers they let out at most."""
     with explained():
-        guards, rows = bootstrap.policy_tables(settings.read_settings(config))
+        guards, rows, bounds = bootstrap.policy_tables(settings.read_settings(config))
         out.print(policy_views.guards_view(guards))
         out.print(policy_views.policy_view(rows))
+        out.print(policy_views.bounds_view(bounds))
 
 
 @policy_app.command("explain")

@@ -8,6 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mailflow.console import COLOURS, VERBS, new_grid, new_table, plain, short
+from mailflow.core.loop_bound import SPANS
 from mailflow.core.policy import Guard
 from mailflow.core.receipt import Receipt
 from mailflow.services.triage import Preview
@@ -24,6 +25,14 @@ def guards_view(guards: Sequence[Guard]) -> Table:
     shown = new_table("guard", "outcome", "why")
     for guard in guards:
         shown.add_row(guard.name, guard.outcome.value, guard.why)
+    return shown
+
+
+def bounds_view(rows: Sequence[tuple[str, ...]]) -> Table:
+    """Whatever anybody writes, loops included."""
+    shown = new_table("answers at most, in any", *SPANS)
+    for row in rows:
+        shown.add_row(*row)
     return shown
 
 

@@ -21,7 +21,7 @@ from tests.services.office import Office, memory_store, question
 
 from mailflow.adapters.assets import load_playbook
 from mailflow.core.classification import Classification, ClassifierInput
-from mailflow.core.loop_bound import Reach, most_sends
+from mailflow.core.loop_bound import REACHES, Reach, most_sends
 from mailflow.core.playbook import Defaults, Playbook, SendBudget
 from mailflow.testing import FixedClassifier, classification, defaults
 
@@ -227,12 +227,13 @@ def grouped(sends: Sequence[Send], by: Callable[[Send], object]) -> list[list[Se
     return list(groups.values())
 
 
-BOUNDS: dict[str, tuple[Callable[[Send], object], Reach]] = {
-    "a thread": (lambda one: one.thread, Reach(threads=1)),
-    "an address": (lambda one: one.recipient, Reach(addresses=1)),
-    "an address and an intent": (lambda one: (one.recipient, one.intent), Reach(addresses=1, intents=1)),
-    "a domain": (lambda one: one.domain, Reach(domains=1)),
-    "a template": (lambda one: one.intent, Reach(intents=1)),
-    "the desk": (lambda one: "", Reach()),
+COUNTED_BY: dict[str, Callable[[Send], object]] = {
+    "a thread": lambda one: one.thread,
+    "an address": lambda one: one.recipient,
+    "an address and an intent": lambda one: (one.recipient, one.intent),
+    "a domain": lambda one: one.domain,
+    "mails of one intent": lambda one: one.intent,
+    "anybody": lambda one: "",
 }
+BOUNDS = {name: (by, REACHES[name]) for name, by in COUNTED_BY.items()}
 """What is counted together, and how far that may come."""

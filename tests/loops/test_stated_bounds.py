@@ -1,33 +1,24 @@
 """What docs/architecture.md says of loops is what the code keeps: its tables are made here, word for word."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
 
 from tests.loops.robots import NEVER, ONCE, ROBOTS, Robot
-from tests.loops.simulation import BOUNDS, SHIPPED
+from tests.loops.simulation import COUNTED_BY, SHIPPED
 
-from mailflow.core.loop_bound import DAY, HOUR, Reach, most_sends
+from mailflow.core.loop_bound import DAY, ONE_ADDRESS, REACHES, SPANS, Reach, bounds_table, most_sends
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "architecture.md"
-BUDGET = SHIPPED.defaults.send_budget
-SPANS = {"hour": HOUR, "3 hours": 3 * HOUR, "24 hours": DAY, "30 days": 30 * DAY}
 
 
 def row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-_NAMES = {"a template": "mails of one intent", "the desk": "anybody"}
-
-
-def bounds_table() -> str:
+def told_bounds() -> str:
     """What the shipped budget is worth."""
-    rows = [
-        (f"to {_NAMES.get(name, name)}", *(f"{most_sends(BUDGET, over, reach):,}" for over in SPANS.values()))
-        for name, (_, reach) in BOUNDS.items()
-    ]
     head = "Answers at most, in any", *SPANS
+    rows = bounds_table(SHIPPED.defaults.send_budget)
     return "\n".join([row(head), "|---|" + "--:|" * len(SPANS), *map(row, rows)]) + "\n"
 
 
@@ -51,7 +42,8 @@ def robots_table() -> str:
 
 
 def test_the_bounds_are_told() -> None:
-    assert f"\n\n{bounds_table()}\n" in PAGE.read_text(encoding="utf-8")
+    assert list(COUNTED_BY) == list(REACHES)
+    assert f"\n\n{told_bounds()}\n" in PAGE.read_text(encoding="utf-8")
 
 
 def test_each_robot_is_told_with_what_stops_it() -> None:
@@ -59,11 +51,11 @@ def test_each_robot_is_told_with_what_stops_it() -> None:
 
 
 def test_the_two_desks_are_told() -> None:
-    day = timedelta(days=1)
+    a_day = most_sends(SHIPPED.defaults.send_budget, DAY, ONE_ADDRESS)
     rows = (
         ("any mark, or the words of our own answer", "one to a person's question"),
         ("the references and nothing else", "two to a person's question"),
-        ("nothing", f"{most_sends(BUDGET, day, Reach(addresses=1))} of each desk in any 24 hours"),
+        ("nothing", f"{a_day} of each desk in any 24 hours"),
     )
     head = "What the gateway leaves of our answers", "Answers of both desks, for ever"
     table = "\n".join([row(head), "|---|---|", *map(row, rows)]) + "\n"

@@ -59,6 +59,26 @@ def most_sends(budget: SendBudget, over: timedelta, reach: Reach = ANYTHING) -> 
     return min(bounds)
 
 
+REACHES = {
+    "a thread": ONE_THREAD,
+    "an address": ONE_ADDRESS,
+    "an address and an intent": Reach(addresses=1, intents=1),
+    "a domain": ONE_DOMAIN,
+    "mails of one intent": Reach(intents=1),
+    "anybody": ANYTHING,
+}
+"""What answers are counted by."""
+SPANS = {"hour": HOUR, "3 hours": 3 * HOUR, "24 hours": DAY, "30 days": 30 * DAY}
+
+
+def bounds_table(budget: SendBudget) -> list[tuple[str, ...]]:
+    """What a budget is worth: a row of each of REACHES, its name first, then the most answers in any of SPANS."""
+    return [
+        (f"to {name}", *(f"{most_sends(budget, span, reach):,}" for span in SPANS.values()))
+        for name, reach in REACHES.items()
+    ]
+
+
 def _windows(over: timedelta, window: timedelta) -> int:
     """How many `window`s cover `over`."""
     return -(-over // window)
