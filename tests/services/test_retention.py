@@ -381,12 +381,12 @@ def test_the_trail_cannot_be_replaced_by_the_back_door(store: SqlStore) -> None:
 
 def talk(office: Office) -> None:
     """Ann asks and is answered; Bob, who reads along, joins in and quotes her; another firm asks too."""
-    office.work(question(1, sender=ANN, cc=BOB, body="How do we get a licence? Call me, wombat 555."))
+    office.work(question(1, sender=ANN, cc=BOB, body="How do we get a licence? Call me, wombat +49 555 0199."))
     office.work(
         raw_mail(
             "Please hurry, Ann Example is on holiday. koala\r\n\r\n"
             "On Monday Ann Example <ann@partner1.example> wrote:\r\n"
-            "> How do we get a licence? Call me, wombat 555.\r\n",
+            "> How do we get a licence? Call me, wombat +49 555 0199.\r\n",
             From=f"Bob Builder <{BOB}>",
             To=f"{DESK}, Ann Example <{ANN}>",
             message_id="b1@partner1.example",
@@ -435,7 +435,7 @@ def test_of_others_in_the_thread_their_own_words_stay_without_him(office: Office
     counts = erase(office)
     assert (counts.threads, counts.mails, counts.answers, counts.mails_of_others) == (0, 1, 1, 1)
     left = everything(office.store)
-    for trace in (ANN, "wombat", "555", "ann example <ann@partner1"):
+    for trace in (ANN, "wombat", "555 0199", "ann example <ann@partner1"):
         assert trace not in left, trace
     with office.store.view() as unit:
         view = unit.thread_view(1, NOON)
