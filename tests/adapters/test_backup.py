@@ -285,7 +285,7 @@ def test_proof_among_the_sent_mail_settles_an_answer_of_before(
 ) -> None:
     office = restored_office(url, other_url, tmp_path, stores, resume=False)
     with office.store.unit() as unit:
-        ids = [one for _, one in unit.uncertain(NOON, 10)]
+        ids = unit.uncertain(NOON)
         assert unit.prove_sent(ids, "its copy lies in the folder of sent mail", NOON + 2 * HOUR) == len(ids) == 2
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,7 @@ from tests.adapters.imap_desk import USER, Desk, mail, messages, subjects
 from tests.servers import BARE_HOST, OLD_HOST, MailServers, Relay, ScriptedServer
 
 from mailflow.adapters.imap import ImapAccount, ImapSource, announces_mail
-from mailflow.adapters.imap_messages import HEAD_OCTETS, MIB, Listed, plan_batches
+from mailflow.adapters.imap_messages import HEAD_OCTETS, MIB, Listed, fetch_contents, plan_batches
 from mailflow.core.message import MailRef
 from mailflow.core.ports import Cursor, Disposition, Survey
 from mailflow.errors import ConnectionFailed, LoginRefused
@@ -413,3 +414,17 @@ def test_closing_twice_is_harmless_and_the_next_call_connects_anew(desk: Desk, s
     source.close()
     desk.append("after")
     assert subjects(source.fetch(None)) == ["after"]
+
+
+class Silent:
+    """A server that lists messages and says NIL for what is in them."""
+
+    def fetch(self, uids: Sequence[int], items: Sequence[str]) -> dict[int, dict[bytes, None]]:
+        return {uid: {b"BODY[]": None} for uid in uids}
+
+
+@pytest.mark.parametrize(("size", "found"), [(0, [b""]), (5000, [])])
+def test_a_message_of_which_nothing_comes_is_no_empty_mail(size: int, found: list[bytes]) -> None:
+    with ExitStack() as spools:
+        contents = fetch_contents(Silent(), [Listed(1, size, None)], 1 << 20, spools)
+        assert [content for _, content in contents] == found

@@ -238,7 +238,8 @@ class _Pause:
         self._stopped = pid = _somebody(bench)
         bench.excuse_all("time went on while one of them stood still")
         if pid:
-            os.kill(pid, signal.SIGSTOP)
+            with suppress(ProcessLookupError):  # it may have been about to end
+                os.kill(pid, signal.SIGSTOP)
             bench.clock.jump(timedelta(seconds=40))
             with suppress(TimeoutError):
                 until(lambda: not _is_on_roll(bench, pid), "the others to bury it", 8.0)

@@ -102,6 +102,16 @@ def test_a_crash_before_the_commit_reads_the_mail_again(store: SqlStore) -> None
     assert ingest(source, store, CLOCK) == Recorded(new=1)
 
 
+def test_a_stop_is_heard_after_a_batch_and_the_rest_comes_the_next_time(store: SqlStore) -> None:
+    source = MemorySource()
+    for number in range(5):
+        source.deliver(question(number))
+    heard = iter([False, True])
+    assert ingest(source, store, CLOCK, lambda: next(heard)) == Recorded(new=2)
+    assert cursor_of(store, source) == Cursor(1, 2)
+    assert ingest(source, store, CLOCK) == Recorded(new=3)
+
+
 def test_nothing_is_moved_before_it_is_dealt_with(store: SqlStore) -> None:
     source = MemorySource()
     source.deliver(question(1))

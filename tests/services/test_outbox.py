@@ -9,7 +9,7 @@ import pytest
 from tests.services.office import Office, question
 
 from mailflow.adapters.store import SqlStore, SqlUnit
-from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
+from mailflow.core.delivery import HEARD_LATE, MAX_ATTEMPTS, OutboxState
 from mailflow.core.fleet import DEAD_AFTER, Buried
 from mailflow.core.message import OutboundMessage
 from mailflow.core.ports import Acceptance
@@ -167,14 +167,29 @@ class Interfering:
     def close(self) -> None: ...
 
 
-def test_a_worker_that_was_too_slow_changes_nothing(store: SqlStore) -> None:
-    """Its answer was declared uncertain meanwhile; a person may be looking at it."""
+def test_a_worker_that_was_taken_for_dead_tells_what_it_heard(store: SqlStore) -> None:
+    """Its answer was declared uncertain meanwhile; whoever looks at it must not send it again."""
     office = Office(store)
     queue_answers(office, question(1))
     slow = Interfering(office.beside().membership().join)
     Outbox(store=store, submission=slow, clock=office.clock, jitter=lambda: 0.5).deliver_one()
     assert slow.sent == 1
-    assert entry(office).state is OutboxState.UNCERTAIN
+    assert entry(office).state is OutboxState.SENT
+    with store.view() as unit:
+        assert HEARD_LATE in unit.story(1).lines[-1].sentence  # type: ignore[union-attr] # there is a thread 1
+
+
+def test_what_a_person_has_settled_meanwhile_stays_settled(store: SqlStore) -> None:
+    office = Office(store)
+    queue_answers(office, question(1))
+
+    def bury_and_cancel() -> None:
+        office.beside().membership().join()
+        with store.unit() as unit:
+            assert unit.cancel_outbox(1, office.clock.now(), "sam")
+
+    Outbox(store=store, submission=Interfering(bury_and_cancel), clock=office.clock, jitter=lambda: 0.5).deliver_one()
+    assert entry(office).state is OutboxState.CANCELLED
 
 
 class LosingStore(SqlStore):

@@ -95,7 +95,7 @@ def test_only_what_could_be_fetched_counts_as_found(store: SqlStore) -> None:
     office.source.deliver(question(1))
     office.source.deliver(question(2))
     pass_over(office, 2)
-    assert kinds(compare(office)) == [("missing", 2, True)]
+    assert kinds(compare(office)) == [("unreadable", 1, False), ("missing", 2, True)]
 
 
 def test_a_mail_that_came_back_is_moved_again_and_not_answered_again(office: Office) -> None:
@@ -147,6 +147,42 @@ def test_uids_that_are_given_out_again_are_told(office: Office) -> None:
     (gap,) = compare(office)
     assert (gap.kind, gap.is_mended) == ("turned back", False)
     assert "UIDVALIDITY" in gap.sentence
+
+
+@pytest.mark.parametrize("new", [(9,), (7, 8, 9)], ids=["before its cursor", "beyond its cursor, too"])
+def test_new_mail_under_uids_of_old_mail_is_answered_and_not_moved_away(office: Office, new: tuple[int, ...]) -> None:
+    office.work(question(1), question(2), question(3))
+    office.source.last_uid = 1
+    for number in new:
+        office.source.deliver(question(number))
+    office.work()
+    assert [uid for kind, uid, is_mended in kinds(compare(office)) if kind == "reused"] == [2, 3][: len(new)]
+    office.work()
+    assert {f"q{number}@partner.example" for number in (1, 2, 3, *new)} == set(office.actions())
+    assert office.source.inbox == {}
+    assert len(office.submission.sent) == 3 + len(new)
+    office.source.last_uid = max(3, office.source.last_uid)
+    assert compare(office) == []
+
+
+def test_a_uid_that_is_given_out_a_third_time_is_found_too(office: Office) -> None:
+    for number in (1, 2, 3):
+        office.source.last_uid = 0
+        office.source.deliver(question(number))
+        office.work()
+        compare(office)
+        office.work()
+    assert len(office.actions()) == len(office.submission.sent) == 3
+
+
+def test_many_mails_that_somebody_took_away_are_marked(office: Office) -> None:
+    """More than a statement takes parameters at once would be a failure each hour."""
+    decide(office, *(question(number) for number in range(3)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mailflow.services.reconcile._AT_ONCE", 2)
+        office.source.inbox.clear()
+        assert kinds(compare(office)) == [("moved", 1, True), ("moved", 2, True), ("moved", 3, True)]
+    assert compare(office) == []
 
 
 @dataclass(slots=True)

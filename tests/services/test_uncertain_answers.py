@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from tests.services.office import Office, question
 
@@ -15,7 +17,7 @@ from mailflow.core.ports import Acceptance
 from mailflow.core.storage import OutboxView
 from mailflow.errors import OutcomeUnknown
 from mailflow.services.ingest import ingest
-from mailflow.services.reconcile import resolve_uncertain
+from mailflow.services.reconcile import resolve_uncertain, whose_turn
 from mailflow.testing import DESK, MemorySource, ScriptedSubmission
 
 HOUR = timedelta(hours=1)
@@ -184,6 +186,14 @@ def test_that_no_copy_is_found_proves_nothing_and_after_two_days_nobody_looks(of
     source.sent = frozenset({entry(office).message_id})
     assert resolve_uncertain(source, office.store, office.clock) == 0
     assert len(source.asked) == 1
+
+
+@given(st.integers(1, 200), st.datetimes(timezones=st.just(UTC), min_value=datetime(2020, 1, 1)))
+def test_each_of_many_answers_in_doubt_is_looked_for_again_and_again(count: int, now: datetime) -> None:
+    ids = [f"m{number}" for number in range(count)]
+    minutes = range(-(-count // 20))
+    looked_for = [one for minute in minutes for one in whose_turn(ids, now + minute * timedelta(minutes=1))]
+    assert sorted(looked_for) == sorted(ids)
 
 
 def test_where_nothing_is_in_doubt_the_server_is_not_asked(office: Office) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from tests.services.office import Office, question
 
 from mailflow.adapters.store import SqlStore
-from mailflow.core.delivery import OutboxState
+from mailflow.core.delivery import LONGEST_AHEAD, OutboxState
 from mailflow.core.ports import Letter, RenderedAnswer
 from mailflow.errors import TemporaryRefusal
 from mailflow.services.ingest import ingest
@@ -300,3 +300,26 @@ def test_two_workers_that_decide_at_the_same_time_keep_to_one_budget(office: Off
     first = office.processing().turn(1)
     assert (first.decided, second[0].result(PATIENCE).decided) == (1, 1)
     assert sorted(office.actions().values()) == ["reply", "reply", "review"]
+
+
+def test_after_the_clock_is_set_back_nothing_waits_until_it_has_caught_up(either_store: SqlStore) -> None:
+    """Mail and answers were due by a clock that was days ahead."""
+    office = Office(either_store, undo=UNDO)
+    office.source.deliver(question(1))
+    ingest(office.source, office.store, office.clock)
+    office.clock.advance(timedelta(days=-3))
+    assert office.processing().turn().decided == 1
+    office.clock.advance(timedelta(days=-3))
+    assert office.outbox().deliver_one() is OutboxState.SENT
+
+
+def test_what_waits_for_its_time_is_not_taken_for_that(either_store: SqlStore) -> None:
+    """The longest wait there is."""
+    office = Office(either_store)
+    office.source.deliver(question(1))
+    ingest(office.source, office.store, office.clock)
+    with either_store.unit() as unit:
+        (mail,) = unit.claim_inbound(office.clock.now(), 1)
+        unit.postpone(mail.inbound_id, office.clock.now() + LONGEST_AHEAD, "not now", office.clock.now())
+    with either_store.unit() as unit:
+        assert unit.claim_inbound(office.clock.now(), 1) == []

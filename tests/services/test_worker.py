@@ -25,7 +25,7 @@ from mailflow.core.ports import Acceptance, Batch, Cursor
 from mailflow.core.storage import Outcome, Understood
 from mailflow.errors import ConnectionFailed, LoginRefused, OutcomeUnknown, StoreError, TemporaryRefusal
 from mailflow.services.ingest import ingest
-from mailflow.services.worker import WAKE_EVERY, Worker, reconnect_delay
+from mailflow.services.worker import WAKE_EVERY, Worker, lease_of, reconnect_delay
 from mailflow.testing import DESK, NOON, FrozenClock, MemorySource, ScriptedSubmission
 
 PATIENCE = 20.0
@@ -413,7 +413,7 @@ def test_one_mailbox_is_read_by_one_worker(store: SqlStore) -> None:
     first, second = office.beside(), office
     first.membership().join()
     with first.store.unit() as unit:
-        assert unit.take_lease(f"mailbox {source.account}/{source.mailbox}")
+        assert unit.take_lease(lease_of(source))
     worker = second.worker(roles=frozenset({Role.FETCH}))
     thread = threading.Thread(target=worker.run)
     thread.start()
@@ -423,13 +423,35 @@ def test_one_mailbox_is_read_by_one_worker(store: SqlStore) -> None:
     assert (office.counts().received, source.timeouts) == (0, [])
 
 
+def test_only_who_holds_the_mailbox_moves_mail_at_its_end(store: SqlStore) -> None:
+    office, source, _ = driven(store)
+    first = office.beside()
+    first.membership().join()
+    with first.store.unit() as unit:
+        assert unit.take_lease(lease_of(source))
+    source.deliver(question(1))
+    ingest(source, store, office.clock)
+    first.processing().turn()
+    worker = office.worker(roles=frozenset({Role.FETCH}))
+    worker.stop()
+    worker.run()
+    assert source.acknowledged == []
+
+
+class Impatient(threading.Event):
+    """Nobody waits for it."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()
+
+
 def test_a_chore_is_called_by_one_worker_about_every_minute(store: SqlStore) -> None:
     office, _, _ = driven(store)
     called: list[datetime] = []
 
     def tend(desk: Office) -> None:
         worker = desk.worker(chores=[called.append])
-        worker.stop()  # so that it waits for nothing
+        worker.signals.stop = Impatient()
         worker.loops[0].turn()
 
     tend(office)
@@ -439,6 +461,37 @@ def test_a_chore_is_called_by_one_worker_about_every_minute(store: SqlStore) -> 
     tend(office.beside())
     tend(office)
     assert called == [NOON, NOON + WAKE_EVERY]
+
+
+def test_a_worker_beats_until_its_last_answer_is_out(store: SqlStore) -> None:
+    """And does no chores any more. Whoever stops beating at the stop is taken for dead while the server thinks."""
+    office, source, _ = driven(store)
+    source.steps = [lambda: worker.signals.stop.wait(PATIENCE)]
+    beat, chores = threading.Event(), list[bool]()
+
+    class Slow(ScriptedSubmission):
+        def submit(self, message: OutboundMessage) -> Acceptance:
+            worker.stop()
+            assert beat.wait(PATIENCE), "the worker does not beat"
+            return ScriptedSubmission.submit(self, message)
+
+    office.submission = Slow()
+    worker = office.worker(chores=[lambda now: chores.append(worker.signals.stop.is_set())])
+    tending = worker.loops[0]
+    tend = tending.turn
+
+    def tend_and_tell() -> None:
+        tend()
+        if worker.signals.stop.is_set():
+            beat.set()
+
+    tending.turn, tending.until = tend_and_tell, worker.signals.ended
+    worker.signals.ended.wait = lambda timeout=None: False  # type: ignore[method-assign] # nobody waits for it
+    office.source.deliver(question(1))
+    worker.run()
+    assert len(office.submission.sent) == 1
+    assert True not in chores
+    assert [answer.state for answer in office.answers()] == [OutboxState.SENT]
 
 
 def test_a_worker_that_cannot_beat_tries_again_as_often_as_it_should_beat(store: SqlStore) -> None:

@@ -2,6 +2,8 @@
 
 Rule: sizes come first. A batch holds at most so many messages and octets; a large message is fetched in slices into a
       spool file, and of one that is larger than the limit only the first MiB.
+Rule: a message of which the server sends nothing, though it has a size, counts as one that is not there now, never as
+      an empty mail. The comparison of mailbox and ledger finds it again (services/reconcile.py).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,7 +84,7 @@ def fetch_contents(
             content = _spooled_body(client, item.uid, spools)
         else:
             content = _body_slice(client, item.uid, 0, HEAD_OCTETS)
-        if content is not None:
+        if content is not None and (len(content) or not item.size):
             yield item, content
 
 

@@ -8,7 +8,7 @@ What each ending means, by the phase it came in:
     MAIL, RCPT: 5yz                          PermanentRefusal    nothing was sent
     DATA: 4yz, 5yz, also after the dot       TemporaryRefusal, PermanentRefusal: the server said so
     DATA: lost, timed out, not understood    OutcomeUnknown      perhaps sent
-    DATA: 2yz                                Acceptance
+    DATA: 250 after the dot                  Acceptance
 
 Why MAIL, RCPT and DATA are driven one by one: aiosmtplib raises the same classes for a connection lost before DATA
 and after it, and only the phase tells whether sending again could send twice.
@@ -146,10 +146,9 @@ class SmtpSubmission:
         try:
             return await client.data(message.content, timeout=self._account.data_timeout)
         except SMTPResponseException as error:
-            if 200 <= error.code < 300:
-                return SMTPResponse(error.code, error.message)
             if _is_refusal(error.code):
                 raise self._refusal(error.code, error.message) from error
+            # a 2yz among them: it may stand where 354 should, of a server that says one reply too many
             await self._abandon()
             raise OutcomeUnknown(f"{self._account.host}: not a reply to DATA: {error.code} {error.message}") from error
         except Exception as error:

@@ -21,6 +21,8 @@ from mailflow.errors import is_temporary
 MAX_ATTEMPTS = 5
 _FIRST_WAIT = timedelta(seconds=20)
 _LONGEST_WAIT = timedelta(hours=1)
+LONGEST_AHEAD = _LONGEST_WAIT * 1.2
+"""Nothing waits longer than that, an undo window neither: what is due later was put there by a clock that was wrong."""
 MUTE_PERMANENT = timedelta(days=60)
 MUTE_TEMPORARY = timedelta(days=1)
 BOUNCE_WINDOW = timedelta(days=7)
@@ -31,6 +33,7 @@ Why seven: servers try for four to five days (RFC 5321, 4.5.4.1).
 
 
 OWN_COPY = "our own copy of it came in"
+HEARD_LATE = "its worker was taken for dead, and heard then that it was accepted"
 PROOF_WINDOW = timedelta(days=2)
 """How long our own copy of an uncertain answer is looked for. Why two: whoever must decide should not wait longer."""
 

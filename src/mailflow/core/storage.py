@@ -324,8 +324,8 @@ class Unit(Protocol):
         """Uncertain answers whose Message-ID was seen where only sending can have brought it. Returns how many."""
         ...
 
-    def uncertain(self, since: datetime, limit: int) -> list[tuple[int, str]]:
-        """(entry id, Message-ID) of the uncertain answers, oldest first."""
+    def uncertain(self, since: datetime) -> list[str]:
+        """Message-IDs of the answers that became uncertain after `since`, oldest first."""
         ...
 
     def enqueue_digest(self, message: OutboundMessage, now: datetime) -> bool:
@@ -377,7 +377,12 @@ class Unit(Protocol):
         """UID -> inbound id of the settled mails that were not moved yet."""
         ...
 
-    def move_again(self, inbound_ids: Sequence[int]) -> None: ...
+    def record_reappeared(self, account: str, mailbox: str, batch: Batch, now: datetime) -> frozenset[int]:
+        """Mail under UIDs whose mail was settled and moved: the same one is moved again, another one is new.
+
+        Returns the UIDs of the new ones; their old rows give them up.
+        """
+        ...
 
     # people and their threads
     def merge_threads(self, thread_id: int, into: int, now: datetime, actor: str) -> bool:

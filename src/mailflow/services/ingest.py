@@ -6,14 +6,16 @@ Rule: a mail is moved on the server once it has come to its final state. If the 
 the next turn, from the ledger: the server's folders are a courtesy, the ledger is the truth.
 """
 
+from collections.abc import Callable
+
 from mailflow.core.ports import Clock, Disposition, Source
 from mailflow.core.storage import Recorded, Store
 
 _ACKNOWLEDGED_AT_ONCE = 200
 
 
-def ingest(source: Source, store: Store, clock: Clock) -> Recorded:
-    """Store every mail that the source has and the ledger has not.
+def ingest(source: Source, store: Store, clock: Clock, is_stopped: Callable[[], bool] = lambda: False) -> Recorded:
+    """Store every mail that the source has and the ledger has not, batch by batch until `is_stopped`.
 
     Raises ConnectionFailed, LoginRefused, StoreError.
     """
@@ -24,6 +26,8 @@ def ingest(source: Source, store: Store, clock: Clock) -> Recorded:
         with store.unit() as unit:
             now = unit.record(source.account, source.mailbox, batch, clock.now())
         total = Recorded(total.new + now.new, total.known + now.known, total.copies + now.copies)
+        if is_stopped():
+            break
     return total
 
 

@@ -8,6 +8,7 @@
     its worker is gone            -> uncertain (services/fleet.py)
 
 Rule: an end that the store could not record is kept and recorded before the next claim.
+Rule: who was taken for dead while he sent, and hears that it was accepted, says so.
 Why one at a time: of a batch marked `sending`, a crash makes the unsent ones uncertain too.
 """
 
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from mailflow.core.delivery import OutboxState, next_attempt
+from mailflow.core.delivery import HEARD_LATE, OutboxState, next_attempt
 from mailflow.core.ports import Clock, Submission
 from mailflow.core.storage import OutboxEntry, Store
 from mailflow.errors import ConnectionFailed, OutcomeUnknown, SubmissionError
@@ -26,6 +27,7 @@ class _End:
     """How a try ended."""
 
     entry_id: int
+    message_id: str
     to: OutboxState
     at: datetime
     due_at: datetime | None = None
@@ -73,24 +75,28 @@ class Outbox:
             accepted = self._submission.submit(entry.message)
         except Exception as error:  # noqa: BLE001 - the edge of one answer: recorded in its row
             return self._failed(entry, error)
-        return _End(entry.id, OutboxState.SENT, self._clock.now(), reply_code=accepted.reply_code)
+        return _End(entry.id, entry.message.message_id, OutboxState.SENT, self._clock.now(), None, accepted.reply_code)
 
     def _failed(self, entry: OutboxEntry, error: Exception) -> _End:
-        now = self._clock.now()
+        now, message_id = self._clock.now(), entry.message.message_id
         code = error.reply_code if isinstance(error, SubmissionError) else None
         if not _is_surely_unsent(error):
-            return _End(entry.id, OutboxState.UNCERTAIN, now, None, code, f"{type(error).__name__}: {error}")
+            return _End(
+                entry.id, message_id, OutboxState.UNCERTAIN, now, None, code, f"{type(error).__name__}: {error}"
+            )
         retry = next_attempt(error, entry.attempts, now, self._jitter())
         to = OutboxState.FAILED if retry.due_at is None else OutboxState.QUEUED
-        return _End(entry.id, to, now, retry.due_at, code, retry.reason)
+        return _End(entry.id, message_id, to, now, retry.due_at, code, retry.reason)
 
     def _record(self) -> None:
         if (end := self._unrecorded) is None:
             return
         with self._store.unit() as unit:
-            unit.finish_outbox(
+            is_recorded = unit.finish_outbox(
                 end.entry_id, end.to, end.at, due_at=end.due_at, reply_code=end.reply_code, error=end.error
             )
+            if not is_recorded and end.to is OutboxState.SENT:
+                unit.prove_sent([end.message_id], HEARD_LATE, end.at)
         self._unrecorded = None
 
 

@@ -1,7 +1,9 @@
 """The mailbox and the ledger, compared; what is safe to mend is mended.
 
     on the server, no row, not beyond the cursor   missing      fetched and stored now
-    settled and marked as moved, but still here    left behind  moved again
+      and nothing of it could be fetched           unreadable   told, and tried again the next time
+    settled and marked as moved, but still here    left behind  moved again, if it is that mail
+      and it is another mail                       reused       stored now: the server gave the UID out again
     settled, not moved, not here any more          moved        marked as moved
     waiting for its turn for long                  overdue      told: is a worker with the role `process` running?
     the server has another UIDVALIDITY             renumbered   told: the next fetch reads all of it, copies are known
@@ -10,6 +12,7 @@
 And the other way: uncertain answers whose copy lies among the account's sent mail were sent.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +23,7 @@ from mailflow.core.storage import LedgerEntry, Store
 OVERDUE = timedelta(minutes=10)
 _AT_ONCE = 500
 _LOOKED_FOR_AT_ONCE = 20
+"""Answers; a server without an index reads its whole folder of sent mail for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ def reconcile(source: Source, store: Store, clock: Clock) -> list[Gap]:
     entries = _entries(source, store, survey)
     gaps = [*_turned_back(survey, cursor), *_overdue(entries, clock.now())]
     gaps += _fetch_missing(source, store, clock, [u for u in survey.uids if u <= cursor.last_uid and u not in entries])
-    gaps += _move_left_behind(store, entries)
+    gaps += _see_to_left_behind(source, store, clock, entries)
     return gaps + _mark_moved(source, store, clock, survey)
 
 
@@ -62,7 +66,7 @@ def _turned_back(survey: Survey, cursor: Cursor) -> list[Gap]:
         return []
     told = (
         f"the server has given out UIDs up to {survey.last_uid} under the same UIDVALIDITY, the ledger knows "
-        f"{cursor.last_uid}: new mail would be taken for old; let the server change UIDVALIDITY"
+        f"{cursor.last_uid}: only this comparison finds new mail now; let the server change UIDVALIDITY"
     )
     return [Gap("turned back", 0, told, is_mended=False)]
 
@@ -79,20 +83,38 @@ def _overdue(entries: dict[int, LedgerEntry], now: datetime) -> list[Gap]:
 def _fetch_missing(source: Source, store: Store, clock: Clock, uids: list[int]) -> list[Gap]:
     if not uids:
         return []
-    found: list[int] = []
+    found: set[int] = set()
     for batch in source.fetch_only(uids):
         with store.unit() as unit:
             unit.record(source.account, source.mailbox, batch, clock.now())
-        found += (raw.ref.uid for raw in batch.messages)
-    return [Gap("missing", uid, "had no row; fetched and stored", is_mended=True) for uid in found]
+        found |= {raw.ref.uid for raw in batch.messages}
+    return [
+        Gap("missing", uid, "had no row; fetched and stored", is_mended=True)
+        if uid in found
+        else Gap(
+            "unreadable",
+            uid,
+            "has no row, and nothing of it could be fetched: gone meanwhile, or damaged",
+            is_mended=False,
+        )
+        for uid in uids
+    ]
 
 
-def _move_left_behind(store: Store, entries: dict[int, LedgerEntry]) -> list[Gap]:
-    behind = {uid: one for uid, one in entries.items() if one.is_moved and one.state in FINAL_INBOUND}
-    if behind:
+def _see_to_left_behind(source: Source, store: Store, clock: Clock, entries: dict[int, LedgerEntry]) -> list[Gap]:
+    """They are read again: by its UID alone, a mail that nobody has seen would be moved out of sight."""
+    behind = sorted(uid for uid, one in entries.items() if one.is_moved and one.state in FINAL_INBOUND)
+    gaps: list[Gap] = []
+    for batch in source.fetch_only(behind) if behind else ():
         with store.unit() as unit:
-            unit.move_again([entry.inbound_id for entry in behind.values()])
-    return [Gap("left behind", uid, "was dealt with; it is moved again", is_mended=True) for uid in behind]
+            reused = unit.record_reappeared(source.account, source.mailbox, batch, clock.now())
+        gaps += (
+            Gap("reused", raw.ref.uid, "was the UID of a mail that was dealt with; stored as a new one", is_mended=True)
+            if raw.ref.uid in reused
+            else Gap("left behind", raw.ref.uid, "was dealt with; it is moved again", is_mended=True)
+            for raw in batch.messages
+        )
+    return gaps
 
 
 def _mark_moved(source: Source, store: Store, clock: Clock, survey: Survey) -> list[Gap]:
@@ -101,19 +123,27 @@ def _mark_moved(source: Source, store: Store, clock: Clock, survey: Survey) -> l
         unmoved = unit.unmoved(source.account, source.mailbox, survey.uid_validity)
         # what came after the survey is not in it either
         gone = {uid: row for uid, row in unmoved.items() if uid not in here and uid <= survey.last_uid}
-        if gone:
-            unit.mark_acknowledged(list(gone.values()), clock.now())
+        rows = list(gone.values())
+        for start in range(0, len(rows), _AT_ONCE):
+            unit.mark_acknowledged(rows[start : start + _AT_ONCE], clock.now())
     return [Gap("moved", uid, "was dealt with and is not here any more", is_mended=True) for uid in gone]
+
+
+def whose_turn(message_ids: Sequence[str], now: datetime) -> Sequence[str]:
+    """Some of many, others every minute, so that each is looked for again and again. Pure."""
+    runs = range(0, len(message_ids), _LOOKED_FOR_AT_ONCE)
+    start = runs[int(now.timestamp() // 60) % len(runs)]
+    return message_ids[start : start + _LOOKED_FOR_AT_ONCE]
 
 
 def resolve_uncertain(source: Source, store: Store, clock: Clock) -> int:
     """Uncertain answers that lie among the sent mail become `sent`. Returns how many. Raises as `Source.fetch`."""
     now = clock.now()
     with store.view() as unit:
-        open_ones = unit.uncertain(now - PROOF_WINDOW, _LOOKED_FOR_AT_ONCE)
-    if not open_ones:
+        message_ids = unit.uncertain(now - PROOF_WINDOW)
+    if not message_ids:
         return 0
-    found = source.find_sent([message_id for _, message_id in open_ones])
+    found = source.find_sent(whose_turn(message_ids, now))
     if not found:
         return 0
     with store.unit() as unit:

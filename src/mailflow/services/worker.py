@@ -10,6 +10,7 @@ Rule: due rows are the work; a call only shortens the wait. One that is lost cos
 WAKE_EVERY), never a mail.
 Rule: a lost connection is normal: wait, longer each time (capped, with jitter), and connect again.
 Rule: a stop request ends each loop at its next safe point; nothing is left half done that the ledger does not know.
+Rule: `tend` ends last. A worker that finishes an answer for minutes must not be taken for dead meanwhile.
 """
 
 import threading
@@ -49,6 +50,11 @@ _HELD_BACK = timedelta(seconds=1)
 """When an answer that is due and may not leave yet (`per_minute`, another one to its recipient) is looked at again."""
 
 
+def lease_of(source: Source) -> str:
+    """Who holds it fetches from the mailbox, and nobody else."""
+    return f"mailbox {source.account}/{source.mailbox}"
+
+
 def reconnect_delay(failures: int, jitter: float) -> timedelta:
     """How long to wait after the `failures`-th failure in a row: 1 s doubling up to 5 minutes, times 0.8 to 1.2."""
     doubled: int = 1 << min(failures - 1, 16)
@@ -60,6 +66,8 @@ class Signals:
     """How the loops hear of each other and of the end."""
 
     stop: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    """All loops but `tend`."""
     stored: threading.Event = field(default_factory=threading.Event)
     queued: threading.Event = field(default_factory=threading.Event)
 
@@ -76,6 +84,8 @@ class Loop:
     longest_pause: timedelta = _LONGEST_DELAY
     kind: str = ""
     """By which health and numbers know it: fetch, process, send, tend. Its name holds the account's address."""
+    until: threading.Event | None = None
+    """None: the stop."""
     failures: int = 0
     """In a row."""
 
@@ -144,7 +154,7 @@ class Worker:
 
     def _make_loops(self) -> list[Loop]:
         # never silent for longer than that, or the others would bury this worker once the database is there again
-        loops = [Loop("tend", self._tend, longest_pause=HEARTBEAT, kind="tend")]
+        loops = [Loop("tend", self._tend, longest_pause=HEARTBEAT, kind="tend", until=self.signals.ended)]
         if Role.FETCH in self._roles:
             loops += [
                 Loop(f"fetch {one.account} {one.mailbox}", partial(self._fetch, one), one.close, kind="fetch")
@@ -161,7 +171,7 @@ class Worker:
     def run(self) -> None:
         """Work until `stop` is called. Raises what ended a loop, if it was not a stop."""
         self._tell(self._membership.join())
-        threads = [
+        tending, *others = threads = [
             threading.Thread(target=self._until_stopped, args=(loop,), name=loop.name, daemon=True)
             for loop in self.loops
         ]
@@ -174,8 +184,10 @@ class Worker:
                 self.signals.stop.wait()
         finally:
             self.stop()
-            for thread in threads:
+            for thread in others:
                 thread.join()
+            self.signals.ended.set()
+            tending.join()
             self._end()
         if self._broken is not None:
             raise self._broken
@@ -218,7 +230,7 @@ class Worker:
             (one for one in self.loops if one.name.startswith("fetch")), self._sources, strict=False
         ):
             with suppress(MailflowError):
-                if not loop.failures:
+                if not loop.failures and self._holds_lease(source):
                     acknowledge(source, self._store, self._clock)
             source.close()
         self._outbox.close()
@@ -228,10 +240,10 @@ class Worker:
             self._membership.leave()
 
     def _until_stopped(self, loop: Loop) -> None:
-        health, kind = self._vitals.health, loop.kind
+        health, kind, end = self._vitals.health, loop.kind, loop.until or self.signals.stop
         if kind:
             health.expect(kind, ALLOWED.get(kind, self._poll + _FETCH_ALLOWED), self._clock.now())
-        while not self.signals.stop.is_set():
+        while not end.is_set():
             try:
                 loop.turn()
                 loop.failures = 0
@@ -239,9 +251,10 @@ class Worker:
                 loop.failures += 1
                 health.turned(kind, self._clock.now())
                 self._vitals.meter.count(Event.CONNECTIONS_LOST, loop=kind, error=type(error).__name__)
-                self._pause(loop, error)
+                self._pause(loop, error, end)
             except Exception as error:  # noqa: BLE001 - the edge of a loop: a desk with half of its loops must not go on
                 self._break(loop.name, error)
+                break
             health.turned(kind, self._clock.now())
         health.ended(kind)
 
@@ -250,19 +263,19 @@ class Worker:
         self._broken = error
         self.stop()
 
-    def _pause(self, loop: Loop, error: MailflowError) -> None:
+    def _pause(self, loop: Loop, error: MailflowError, end: threading.Event) -> None:
         with suppress(MailflowError):
             loop.let_go()
         delay = min(reconnect_delay(loop.failures, self._jitter()), loop.longest_pause)
         tell = log.error if isinstance(error, LoginRefused) or loop.failures > 3 else log.warning
         tell("loop failed", loop=loop.name, error=f"{type(error).__name__}: {error}", next_try_s=delay.total_seconds())
-        self.signals.stop.wait(delay.total_seconds())
+        end.wait(delay.total_seconds())
 
     # ------------------------------------------------------------------ fetch
 
     def _fetch(self, source: Source) -> None:
         mailbox = f"{source.account}/{source.mailbox}"
-        is_ours = self._has_lease(f"mailbox {mailbox}")
+        is_ours = self._holds_lease(source) or self._takes_lease(source)
         contacts, meter = self._vitals.contacts, self._vitals.meter
         if not is_ours:
             source.close()
@@ -279,15 +292,16 @@ class Worker:
         if not self.signals.stop.is_set():
             source.wait(self._poll)
 
-    def _has_lease(self, name: str) -> bool:
+    def _holds_lease(self, source: Source) -> bool:
         with self._store.view() as unit:
-            if unit.holds_lease(name):
-                return True
+            return unit.holds_lease(lease_of(source))
+
+    def _takes_lease(self, source: Source) -> bool:
         with self._store.unit() as unit:
-            return unit.take_lease(name)
+            return unit.take_lease(lease_of(source))
 
     def _store_new(self, source: Source) -> None:
-        recorded = ingest(source, self._store, self._clock)
+        recorded = ingest(source, self._store, self._clock, self.signals.stop.is_set)
         self._vitals.meter.count(Event.MAILS_RECEIVED, recorded.new)
         self._vitals.meter.count(Event.MAILS_COPIES, recorded.copies)
         if recorded.new or recorded.copies:
@@ -369,14 +383,19 @@ class Worker:
 
     def _tend(self) -> None:
         self._tell(self._membership.tend())
-        now = self._clock.now()
+        if not self.signals.stop.is_set():
+            self._do_chores(self._clock.now())
+            self.signals.stop.wait(HEARTBEAT.total_seconds())
+        else:
+            self.signals.ended.wait(HEARTBEAT.total_seconds())
+
+    def _do_chores(self, now: datetime) -> None:
         with self._store.unit() as unit:
             is_ours = unit.take_turn("tend", WAKE_EVERY, now)
             if is_ours:
                 unit.wake(now)
         for chore in self._chores if is_ours else ():
             chore(now)
-        self.signals.stop.wait(HEARTBEAT.total_seconds())
 
     def _tell(self, buried: Buried) -> None:
         self._vitals.meter.count(Event.WORKERS_BURIED, buried.workers)

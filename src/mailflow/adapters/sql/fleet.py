@@ -8,6 +8,7 @@ from sqlalchemy import delete, select, update
 from mailflow.adapters.sql.ledger import Ledger
 from mailflow.adapters.sql.outbox import Outbox
 from mailflow.adapters.sql.session import CHORE, INBOUND, LEASE, OUTBOX, WORKER, Call
+from mailflow.core.delivery import LONGEST_AHEAD
 from mailflow.core.fleet import Buried, Role, WorkerRecord
 
 _DECIDING = 4_937_283_001
@@ -68,5 +69,5 @@ class Fleet(Ledger, Outbox):
 
     def wake(self, now: datetime) -> None:
         due = self.next_due()
-        if due is not None and due <= now:
+        if due is not None and not now < due <= now + LONGEST_AHEAD:
             self.calls |= {Call(Role.PROCESS), Call(Role.SEND)}

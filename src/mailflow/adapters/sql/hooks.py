@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Update, select, update
 
-from mailflow.adapters.sql.session import HOOK, WORKER, Session, says
+from mailflow.adapters.sql.session import HOOK, WORKER, Session, is_due, says
 from mailflow.core.hooks import HookCall, HookEvent, HookState, HookView
 
 
@@ -16,7 +16,7 @@ class Hooks(Session):
         """The next due call, its row `sending`, the attempt counted. None where nothing is due."""
         row = self._db.execute(
             select(HOOK)
-            .where(says(HOOK.c.state, HookState.QUEUED), HOOK.c.due_at <= now)
+            .where(says(HOOK.c.state, HookState.QUEUED), is_due(HOOK.c.due_at, now))
             .order_by(HOOK.c.due_at, HOOK.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Row, case, select, update
 from sqlalchemy.exc import DBAPIError, PendingRollbackError
 
 from mailflow.adapters.rows import mail_ref
-from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session, says
+from mailflow.adapters.sql.session import CURSOR, INBOUND, RAW, RAW_SLICE, Call, Session, is_due, says
 from mailflow.core.delivery import MAX_ATTEMPTS, InboundState
 from mailflow.core.fleet import Role
 from mailflow.core.message import RawMessage
@@ -111,7 +111,7 @@ class Ledger(Session):
         self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=now))
 
     def claim_inbound(self, now: datetime, limit: int) -> list[ClaimedMail]:
-        due = (says(INBOUND.c.state, InboundState.RECEIVED)) & (INBOUND.c.due_at <= now)
+        due = says(INBOUND.c.state, InboundState.RECEIVED) & is_due(INBOUND.c.due_at, now)
         in_turn = INBOUND.c.due_at, INBOUND.c.id
         was_tried = self._db.scalar(select(INBOUND.c.attempts > 0).where(due).order_by(*in_turn).limit(1))
         # alone: if it ends the process, it must not take forty-nine innocent ones with it to quarantine
@@ -247,9 +247,21 @@ class Ledger(Session):
             (INBOUND.c.account == account) & (INBOUND.c.mailbox == mailbox) & (INBOUND.c.uid_validity == uid_validity)
         )
 
-    def move_again(self, inbound_ids: Sequence[int]) -> None:
-        self._db.execute(update(INBOUND).where(INBOUND.c.id.in_(inbound_ids)).values(acknowledged_at=None))
-        self.calls.add(Call(Role.FETCH))
+    def record_reappeared(self, account: str, mailbox: str, batch: Batch, now: datetime) -> frozenset[int]:
+        given_out_again = set()
+        for raw in batch.messages:
+            ref = raw.ref
+            where = self._in_mailbox(account, mailbox, ref.uid_validity) & (INBOUND.c.uid == ref.uid)
+            row = self._db.execute(select(INBOUND.c.id, INBOUND.c.sha256).where(where)).one()
+            if row.sha256 == _sha256(raw.content):
+                self._db.execute(update(INBOUND).where(INBOUND.c.id == row.id).values(acknowledged_at=None))
+            else:
+                # the old row keeps its mail and loses its UID: no server gives out one below zero
+                self._db.execute(update(INBOUND).where(INBOUND.c.id == row.id).values(uid=-row.id))
+                self._record_one(raw, now)
+                given_out_again.add(ref.uid)
+        self.calls |= {Call(Role.FETCH), Call(Role.PROCESS)}
+        return frozenset(given_out_again)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

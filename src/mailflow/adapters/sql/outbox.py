@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, exists, func, select, update
 from sqlalchemy.exc import IntegrityError
 
-from mailflow.adapters.sql.session import INBOUND, MESSAGE, MUTE, OUTBOX, THREAD, Call, Session, says
+from mailflow.adapters.sql.session import INBOUND, MESSAGE, MUTE, OUTBOX, THREAD, Call, Session, is_due, says
 from mailflow.core.delivery import BOUNCE_WINDOW, OWN_COPY, InboundState, OutboxKind, OutboxState, mute_until
 from mailflow.core.fleet import Role
 from mailflow.core.hooks import HookEvent
@@ -15,6 +15,8 @@ from mailflow.core.message import Envelope, FailedRecipient, Origin, OutboundMes
 from mailflow.core.storage import OutboxEntry
 
 _TROUBLES = (OutboxState.FAILED, OutboxState.UNCERTAIN)
+TROUBLED = (*_TROUBLES, OutboxState.BOUNCED)
+"""What the thread of an answer shows."""
 _CLAIMING = 4_937_283_002
 """The advisory lock of whoever counts the tries of the last minute and adds one."""
 
@@ -31,7 +33,7 @@ class Outbox(Session):
         is_free = ~exists().where(busy.c.recipient == OUTBOX.c.recipient, says(busy.c.state, OutboxState.SENDING))
         row = self._db.execute(
             select(OUTBOX)
-            .where(says(OUTBOX.c.state, OutboxState.QUEUED), OUTBOX.c.due_at <= now, is_free)
+            .where(says(OUTBOX.c.state, OutboxState.QUEUED), is_due(OUTBOX.c.due_at, now), is_free)
             .order_by(OUTBOX.c.due_at, OUTBOX.c.id)
             .limit(1)
             .with_for_update(skip_locked=True)
@@ -64,10 +66,18 @@ class Outbox(Session):
             return False
         if to in _TROUBLES:
             self._mark_trouble(entry_id, to.value, now)
+        elif to is OutboxState.SENT:
+            self._outdate_who_saw_it_wait(entry_id)
         self._tell_of_outbox(entry_id, to, error, now, "worker")
         if to is OutboxState.UNCERTAIN:
             self._look_for_own_copy(entry_id, now)
         return True
+
+    def _outdate_who_saw_it_wait(self, entry_id: int) -> None:
+        """Why: whoever answers a thread whose automatic answer waits replaces it, and this one has left."""
+        of = select(OUTBOX.c.thread_id).where(OUTBOX.c.id == entry_id, OUTBOX.c.kind == OutboxKind.AUTOMATIC)
+        left = THREAD.c.id == of.scalar_subquery()
+        self._db.execute(update(THREAD).where(left).values(version=THREAD.c.version + 1))
 
     def _look_for_own_copy(self, entry_id: int, now: datetime) -> None:
         """Of what has just become uncertain.
@@ -141,14 +151,14 @@ class Outbox(Session):
                 proved += 1
         return proved
 
-    def uncertain(self, since: datetime, limit: int) -> list[tuple[int, str]]:
-        rows = self._db.execute(
-            select(OUTBOX.c.id, OUTBOX.c.message_id)
-            .where(says(OUTBOX.c.state, OutboxState.UNCERTAIN), OUTBOX.c.finished_at > since)
-            .order_by(OUTBOX.c.finished_at)
-            .limit(limit)
+    def uncertain(self, since: datetime) -> list[str]:
+        return list(
+            self._db.scalars(
+                select(OUTBOX.c.message_id)
+                .where(says(OUTBOX.c.state, OutboxState.UNCERTAIN), OUTBOX.c.finished_at > since)
+                .order_by(OUTBOX.c.id)
+            )
         )
-        return [(row.id, row.message_id) for row in rows]
 
     def enqueue_digest(self, message: OutboundMessage, now: datetime) -> bool:
         recipient = message.envelope.forward_path.lower()

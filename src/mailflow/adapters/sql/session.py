@@ -19,6 +19,7 @@ from mailflow.adapters.keyring import NO_KEYS, Keyring
 from mailflow.core.delivery import (
     FINAL_INBOUND,
     INBOUND_TRANSITIONS,
+    LONGEST_AHEAD,
     OUTBOX_TRANSITIONS,
     InboundState,
     OutboxKind,
@@ -56,6 +57,14 @@ def says(column: ColumnElement[Any], *values: str) -> ColumnElement[bool]:
         raise AssertionError(f"not states: {values}")
     written: list[ColumnElement[str]] = [literal_column(f"'{value}'") for value in values]
     return column == written[0] if len(written) == 1 else column.in_(written)
+
+
+def is_due(column: ColumnElement[datetime], now: datetime) -> ColumnElement[bool]:
+    """Also what is due further ahead than anything waits: the clock has been set back since.
+
+    Why so: of `<= now OR > ahead` a planner makes two searches and a sort of all that is due.
+    """
+    return ~((column > now) & (column <= now + LONGEST_AHEAD))
 
 
 @dataclass(frozen=True, slots=True)
