@@ -8,7 +8,7 @@ EXAMPLES := $(wildcard classifiers/examples/*.jsonl)
 HOLDOUT := $(wildcard classifiers/holdout/*.jsonl)
 # what a model is made by; its certificate also rests on the rules that answer
 MODEL_CODE := $(addprefix src/mailflow/,learning.py $(addprefix adapters/,spacy_training.py training_data.py \
-  cross_fitting.py thresholds.py heads.py features.py encoder.py memory.py intents.py action.py model_folder.py))
+  cross_fitting.py fitting.py thresholds.py heads.py features.py encoder.py memory.py intents.py action.py model_folder.py))
 RULES := $(wildcard classifiers/intents/*.yaml) src/mailflow/core/policy.py src/mailflow/core/certify.py
 
 .PHONY: help demo test lint format model setup servers bench faults fuzz clean

@@ -21,7 +21,8 @@ from mailflow.adapters.component import Array, Matrix, single_threaded
 from mailflow.adapters.cross_fitting import Guesses, calibrate, guess
 from mailflow.adapters.encoder import VECTOR_GRAIN
 from mailflow.adapters.examples import read_examples
-from mailflow.adapters.heads import Rows, fit, inverse, sigmoid, softmax, splits
+from mailflow.adapters.fitting import Rows, fit, inverse, splits
+from mailflow.adapters.heads import sigmoid, softmax
 from mailflow.adapters.intents import NEARNESS_WEIGHT, familiarity
 from mailflow.adapters.memory import MemoryComponent, nearness
 from mailflow.adapters.spacy_training import blank_pipeline

@@ -144,6 +144,15 @@ def test_what_is_worked_on_this_moment_is_told(office: Office) -> None:
     assert "1 mails or answers are being worked on" in mailflow("erase", ANN).stderr
 
 
+def test_what_could_not_be_overwritten_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.work(question(1, sender=ANN))
+    monkeypatch.setattr(SqlStore, "_empty_log", lambda store: False)
+    assert "still lies in the log" in mailflow("erase", ANN).stderr
+    assert "still lies in the log" in mailflow("purge", "--older-than", "365d").stderr
+    monkeypatch.undo()
+    assert "still lies in the log" not in mailflow("erase", ANN, "--receipts").stderr
+
+
 def test_the_desk_itself_is_never_erased(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MAILFLOW_DESK__ADDRESSES", '["help@desk.example"]')
     assert "is the desk itself" in refused("erase", "Help@Desk.example")

@@ -118,6 +118,15 @@ def test_no_answer_is_cut_off_by_a_stop() -> None:
     assert COMPOSE["services"]["worker"]["stop_grace_period"] == "11m"
 
 
+@pytest.mark.parametrize("name", ["mailflow.service", "mailflow@.service"])
+def test_a_stop_is_told_to_the_worker_alone(name: str) -> None:
+    """By default systemd tells it to the process that reads mail as well, and stops the unit when that one is killed
+    for its memory. A container's stop is told to its first process only."""
+    text = (DEPLOY / name).read_text()
+    assert "\nKillMode=mixed\n" in text
+    assert "\nOOMPolicy=continue\n" in text
+
+
 def test_every_secret_of_a_service_is_a_file_that_is_named() -> None:
     for name, service in COMPOSE["services"].items():
         assert set(service.get("secrets", ())) <= set(COMPOSE["secrets"]), name

@@ -94,7 +94,7 @@ def users_password(name: str, password_stdin: PasswordOption = False, config: Co
     """Give an account another password; its sessions and tokens end."""
     with explained():
         access = _access(config)
-        access.set_password(_known(access, name).name, _password(password_stdin))
+        access.set_password(_known(access, name).name, _password(password_stdin), getpass.getuser())
     out.print(console.plain(f"{name} has another password"))
 
 
@@ -108,7 +108,7 @@ def tokens_add(
     """Make a token. It is shown this once, and stored nowhere."""
     with explained():
         access = _access(config)
-        token = access.add_token(_known(access, name).name, what_for, timedelta(days=days))
+        token = access.add_token(_known(access, name).name, what_for, timedelta(days=days), getpass.getuser())
     typer.echo(token)
 
 
@@ -128,7 +128,7 @@ def tokens_revoke(
 ) -> None:
     """End a token at once."""
     with explained():
-        done = _access(config).revoke_token(name, token)
+        done = _access(config).revoke_token(name, token, getpass.getuser())
     if not done:
         fail(f"{name} has no token {token}; `mailflow tokens list {name}` shows them")
     out.print("revoked")

@@ -54,7 +54,7 @@ from mailflow.services.processing import DeskIdentity, Processing
 from mailflow.services.review import ReviewDesk
 from mailflow.services.sign_in_elsewhere import Elsewhere
 from mailflow.services.triage import Triage
-from mailflow.services.watch import Watch, look_at
+from mailflow.services.watch import Looking, Watch
 from mailflow.services.worker import Chore, JobRunner, Vitals, Worker
 from mailflow.settings import HookSettings, ImapSettings, Settings, SmtpSettings
 
@@ -70,6 +70,8 @@ if TYPE_CHECKING:
 GUIDE = "docs/evaluating.md"
 CORRECTIONS = "corrections.jsonl"
 """Beside the examples: what specialists said that mails are (`mailflow corrections export`)."""
+_THREADS = 15
+"""How many of a process may be in the store at once; a worker has a loop more for each more mailbox."""
 
 
 class SystemClock:
@@ -122,7 +124,7 @@ def build_store(settings: Settings) -> SqlStore:
     from mailflow.adapters import schema
     from mailflow.adapters.store import SqlStore, open_engine
 
-    engine = open_engine(settings.store.url)
+    engine = open_engine(settings.store.url, _THREADS + len(settings.mailboxes))
     if engine.dialect.name == "sqlite":
         schema.upgrade(engine)
     schema.require_newest(engine)
@@ -442,9 +444,11 @@ def _job_runner(settings: Settings, store: SqlStore) -> JobRunner | None:
 def _chores(settings: Settings, store: SqlStore, meter: Meter) -> list[Chore]:
     """What one worker of the store does about every minute."""
 
+    looking = Looking()
+
     def look(now: datetime) -> tuple[Backlog, Arrivals]:
         with store.view() as unit:
-            return look_at(unit, now)
+            return looking(unit, now)
 
     watch = Watch(look=look, credentials=settings.credentials, meter=meter)
     desk, address = settings.desk, settings.desk.addresses[0]

@@ -13,7 +13,7 @@ import typer
 
 from mailflow import bootstrap, console, settings
 from mailflow.command_line import ConfigOption, err, explained, fail, out
-from mailflow.core.retention import age
+from mailflow.core.retention import Counts, age
 from mailflow.services.retention import Retention
 
 _WOULD = "would be taken away"
@@ -80,6 +80,7 @@ def purge(
     with explained():
         counts = _retention(config, dry_run).purge(wanted)
     out.print(console.counts_table(counts.as_dict, _WOULD if dry_run else "taken away"))
+    _say_what_is_not_overwritten(counts)
 
 
 def erase(
@@ -102,13 +103,26 @@ def erase(
         is_counted_only = dry_run and not receipts
         out.print(console.counts_table(one.counts.as_dict, _WOULD) if is_counted_only else console.receipt_view(one))
     if not receipts:
-        _say_what_is_left(found[0].counts.left)
+        _say_what_is_left(found[0].counts)
 
 
-def _say_what_is_left(left: int) -> None:
-    if left:
-        err.print(f"mailflow: {left} mails or answers are being worked on this moment: run it again", style="yellow")
+def _say_what_is_left(counts: Counts) -> None:
+    if left := counts.left:
+        _warn(f"{left} mails or answers are being worked on this moment: run it again")
+    _say_what_is_not_overwritten(counts)
     err.print("not reached: the mails on the mail server, its logs, and backups", style="dim")
+
+
+def _say_what_is_not_overwritten(counts: Counts) -> None:
+    if counts.not_overwritten:
+        _warn(
+            "what was taken away still lies in the log beside the store's file, because a program reads there all "
+            "the time: end it, or wait, and run it again"
+        )
+
+
+def _warn(sentence: str) -> None:
+    err.print(f"mailflow: {sentence}", style="yellow")
 
 
 def rekey(config: ConfigOption = None) -> None:

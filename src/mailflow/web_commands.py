@@ -75,6 +75,7 @@ def build_app(chosen: settings.Settings, store: SqlStore, read: Read | None = No
         review=review,
         clock=bootstrap.SystemClock(),
         name=chosen.desk.name,
+        told_key=store.key("told"),
     )
     renderer = Renderer()
     comparisons = Comparisons(learning.ModelFolders(chosen))

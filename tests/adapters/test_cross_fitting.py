@@ -11,7 +11,8 @@ from tests.adapters.conftest import LIGHT
 from mailflow.adapters.component import Matrix
 from mailflow.adapters.cross_fitting import calibrate, guess
 from mailflow.adapters.examples import read_examples
-from mailflow.adapters.heads import Rows, beside, fit, inverse, softmax, splits
+from mailflow.adapters.fitting import Rows, fit, inverse, splits
+from mailflow.adapters.heads import beside, softmax
 from mailflow.adapters.memory import MemoryComponent
 from mailflow.adapters.spacy_training import blank_pipeline
 from mailflow.adapters.training_data import TrainingData, author_folds, domain_folds, training_data

@@ -1,5 +1,6 @@
 """The review desk's store: queue, filters, search, versions, drafts, mails between threads; on both databases."""
 
+import threading
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
@@ -290,6 +291,60 @@ def test_an_automatic_answer_that_was_cancelled_can_be_sent_by_a_person(office: 
     assert ids(office, Filter(Box.DRAFTS)) == [1]
 
 
+def test_an_answer_of_a_person_takes_the_place_of_the_automatic_one_that_waits(office: Office) -> None:
+    decide(office, question(1))
+    with office.store.unit() as unit:
+        unit.send(1, thread(office).row.version, answer(), WHO, NOON, NOON + timedelta(seconds=30))
+    view = thread(office)
+    assert [mail.answer_state for mail in view.mails[1:]] == ["cancelled", "queued"]
+    assert [(line.actor, line.kind) for line in view.trail[-2:]] == [(WHO, "cancelled"), (WHO, "queued")]
+    assert view.row.status == "answered"
+    office.clock.advance(timedelta(seconds=31))
+    office.worker().run_once()
+    assert [one.message_id for one in office.submission.sent] == [answer().message_id]
+
+
+def test_one_that_leaves_or_has_left_since_he_looked_is_told_to_him(office: Office) -> None:
+    decide(office, question(1))
+    seen = thread(office).row.version
+    office.clock.advance(timedelta(seconds=31))
+    with office.store.unit() as unit:
+        claimed = unit.claim_outbox(office.clock.now())
+    assert claimed is not None
+    with office.store.unit() as unit, pytest.raises(ThreadChanged, match="this moment"):
+        unit.send(1, seen, answer(), WHO, NOON, NOON)
+    with office.store.unit() as unit:
+        unit.finish_outbox(claimed.id, OutboxState.SENT, NOON, due_at=None, reply_code=250, error="")
+    with office.store.unit() as unit, pytest.raises(ThreadChanged, match="has changed"):
+        unit.send(1, seen, answer(), WHO, NOON, NOON)
+    with office.store.unit() as unit:
+        assert unit.send(1, thread(office).row.version, answer(), WHO, NOON, NOON), "he knows of it"
+
+
+def test_it_is_told_to_him_too_where_both_happen_at_once(office: Office) -> None:
+    decide(office, question(1))
+    seen = thread(office).row.version
+    office.clock.advance(timedelta(seconds=31))
+    told: list[str] = []
+
+    def send() -> None:
+        try:
+            with office.beside().store.unit() as unit:
+                unit.send(1, seen, answer(), WHO, NOON, NOON)
+        except ThreadChanged as error:
+            told.append(str(error))
+
+    person = threading.Thread(target=send)
+    with office.store.unit() as unit:
+        assert unit.claim_outbox(office.clock.now()) is not None
+        person.start()
+        person.join(0.5)
+        assert person.is_alive(), "he waits for what becomes of it"
+    person.join()
+    assert len(told) == 1
+    assert [one.state for one in office.answers()] == [OutboxState.SENDING]
+
+
 def test_an_answer_in_doubt_is_in_its_box_until_somebody_decides(office: Office) -> None:
     office.submission.errors.append(OutcomeUnknown("lost after DATA"))
     office.work(question(1))
@@ -327,6 +382,44 @@ def test_a_mail_becomes_a_thread_of_its_own(office: Office) -> None:
     assert [one.id for one in thread(office, new).mails] == [second]
     assert thread(office, new).row.status == "held"
     assert len(thread(office, 1).mails) == 1
+
+
+def in_doubt(office: Office) -> tuple[int, int]:
+    """Two mails of one thread, the answer to the second uncertain. Returns the second and that answer."""
+    office.work(question(1, body=HELD), question(2, body=HELD))
+    second = thread(office, 2).mails[0].id
+    with office.store.unit() as unit:
+        unit.move_mail(second, 1, WHO, NOON)
+    office.submission.errors.append(OutcomeUnknown("lost after DATA"))
+    with office.store.unit() as unit:
+        entry = unit.send(1, thread(office).row.version, answer(), WHO, NOON, NOON)
+    office.work()
+    assert ids(office, Filter(Box.TROUBLE)) == [1]
+    return second, entry
+
+
+def test_how_far_an_answer_is_goes_with_the_mails_that_are_split_off(office: Office) -> None:
+    second, entry = in_doubt(office)
+    with office.store.unit() as unit:
+        new = unit.split(second, WHO, NOON)
+    assert new is not None
+    with office.store.view() as unit:
+        assert [one.id for one in unit.outbox_of_thread(new)] == [entry]
+        assert unit.outbox_of_thread(1) == []
+    assert ids(office, Filter(Box.TROUBLE)) == [new]
+    with office.store.unit() as unit:
+        unit.confirm_outbox(entry, NOON, WHO)
+    assert ids(office, Filter(Box.TROUBLE)) == []
+
+
+def test_how_far_an_answer_is_goes_with_it_into_another_thread(office: Office) -> None:
+    _, entry = in_doubt(office)
+    office.work(question(3, body=HELD))
+    with office.store.unit() as unit:
+        assert unit.move_mail(thread(office).mails[-1].id, 3, WHO, NOON)
+    with office.store.view() as unit:
+        assert [one.id for one in unit.outbox_of_thread(3)] == [entry]
+    assert ids(office, Filter(Box.TROUBLE)) == [3]
 
 
 def test_a_merged_thread_is_found_as_the_one_that_took_it_over(office: Office) -> None:

@@ -19,6 +19,7 @@ from mailflow.adapters.examples import (
     read_labelled,
     to_bytes,
     to_input,
+    write_labelled,
 )
 from mailflow.core.classification import Action
 from mailflow.core.message import Role
@@ -197,3 +198,10 @@ def test_a_mail_under_two_labels_or_held_out_too_is_found() -> None:
         ("b-1", "is the mail a-1 with other labels; make them equal or remove one"),
         ("d-1", "is held out too, so nothing could be shown of the model; remove it here or there"),
     ]
+
+
+def test_mails_that_came_to_the_desk_are_written_for_its_owner_alone(tmp_path: Path) -> None:
+    file = tmp_path / "corrections.jsonl"
+    file.touch(0o644)
+    write_labelled(file, ())
+    assert file.stat().st_mode & 0o777 == 0o600

@@ -5,18 +5,17 @@ import pytest
 import spacy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.sparse import csr_matrix
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from mailflow.adapters.component import ROW
+from mailflow.adapters.component import ROW, Row
 from mailflow.adapters.explanation import ReadMail, Rival, evidence, flip
-from mailflow.adapters.features import as_doc
+from mailflow.adapters.features import Vocabulary, as_doc
 from mailflow.core.classification import Action, ClassifierInput, Neighbour
 from mailflow.core.message import Role
 
 TERMS = ("lab", "licence", "portal", "login", "lab licence", "portal login", "00", "xxaddress", "don't")
-COLUMNS = {term: column for column, term in enumerate(TERMS)}
+VOCABULARY = Vocabulary(TERMS)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +28,8 @@ def nlp() -> Language:
 def _read(nlp: Language, content: str, subject: str = "") -> ReadMail:
     """A mail in which each known term counts 1."""
     doc: Doc = nlp(as_doc(nlp, ClassifierInput(subject, content, Role.UNKNOWN, is_authenticated_internal=False)))
-    doc.user_data[ROW] = csr_matrix(np.ones((1, len(TERMS) + 3), dtype=np.float32))
-    return ReadMail(doc, COLUMNS)
+    doc.user_data[ROW] = Row(np.arange(len(TERMS) + 3), np.ones(len(TERMS) + 3, dtype=np.float32))
+    return ReadMail(doc, VOCABULARY)
 
 
 def _coefficients(**weights: float) -> np.ndarray:
@@ -41,7 +40,7 @@ def _coefficients(**weights: float) -> np.ndarray:
 
 def test_the_sentence_that_decided_comes_first_then_words_as_they_are_spelled(nlp: Language) -> None:
     read = _read(nlp, "We are glad. The LAB Licence ends. The portal works.")
-    said = evidence(read, read.additions(_coefficients(lab=1, licence=2, portal=0.5))[:, 0], 3)
+    said = evidence(read, read.additions(_coefficients(lab=1, licence=2, portal=0.5), 0), 3)
     assert [one.text for one in said] == ["The LAB Licence ends.", "Licence", "LAB"]
     assert [one.weight for one in said] == pytest.approx([3, 2, 1])
 
@@ -54,13 +53,15 @@ def test_a_word_that_another_sentence_repeats_is_not_lost_with_one_of_them(nlp: 
 
 def test_what_speaks_against_is_no_evidence(nlp: Language) -> None:
     read = _read(nlp, "The lab licence.")
-    assert evidence(read, read.additions(_coefficients(lab=-1, licence=-2))[:, 0], 3) == ()
+    assert evidence(read, read.additions(_coefficients(lab=-1, licence=-2), 0), 3) == ()
 
 
 def test_a_replacement_is_never_shown(nlp: Language) -> None:
     read = _read(nlp, "Write 4711 to ana@firm.example. No lab.")
-    additions = read.additions(np.array([[5.0 if term in ("00", "xxaddress") else 1.0] for term in (*TERMS, *"tfm")]))
-    assert [one.text for one in evidence(read, additions[:, 0], 3)] == ["Write 4711 to ana@firm.example.", "lab"]
+    additions = read.additions(
+        np.array([[5.0 if term in ("00", "xxaddress") else 1.0] for term in (*TERMS, *"tfm")]), 0
+    )
+    assert [one.text for one in evidence(read, additions, 3)] == ["Write 4711 to ana@firm.example.", "lab"]
 
 
 def test_a_word_with_a_curly_apostrophe_is_found(nlp: Language) -> None:
@@ -83,14 +84,14 @@ def test_what_would_change_it(
     nlp: Language, weights: dict[str, float], neighbours: tuple[Neighbour, ...], wanted: str
 ) -> None:
     read = _read(nlp, "Our lab licence. Portal\nlogin too.")
-    rival = Rival("portal_access", 0.31, read.additions(_coefficients(**weights))[:, 0])
+    rival = Rival("portal_access", 0.31, read.additions(_coefficients(**weights), 0))
     assert flip(read, rival, neighbours) == f"It would be portal_access (0.31) {wanted}"
 
 
 @given(subject=st.text(max_size=40), content=st.text(max_size=200))
 def test_no_mail_is_too_strange_to_explain(nlp: Language, subject: str, content: str) -> None:
     read = _read(nlp, content, subject)
-    additions = read.additions(np.ones((len(TERMS) + 3, 1)))[:, 0]
+    additions = read.additions(np.ones((len(TERMS) + 3, 1)), 0)
     for one in evidence(read, additions, 3):
         assert one.text in read.text
     assert flip(read, Rival("a", 0.5, additions), ())

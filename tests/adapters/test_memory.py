@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from mailflow.adapters.component import Matrix, on_grain
 from mailflow.adapters.encoder import VECTOR_GRAIN
-from mailflow.adapters.memory import ASKED, EXCERPT, MemoryComponent, kernel, nearest, nearness
+from mailflow.adapters.memory import ASKED, BLOCK, EXCERPT, MemoryComponent, kernel, nearest, nearness
 from mailflow.core.classification import Action
 
 
@@ -45,6 +45,14 @@ def test_words_count_twice_as_much_as_meaning() -> None:
     both = memory.similarities(words, memory.meaning(vectors))
     alone = 2 * (words @ words.T).toarray()
     np.testing.assert_allclose(both, np.clip((2 * alone + vectors @ vectors.T) / 3, 0, 1), atol=1e-6)
+
+
+def test_meaning_has_the_bits_of_one_product_of_wide_numbers() -> None:
+    count = 2 * BLOCK + 3
+    memory, _, vectors = _memory(9, 0.5, count)
+    asked = vectors[:5]
+    np.testing.assert_array_equal(memory.meaning(asked), asked @ vectors.T)
+    np.testing.assert_array_equal(memory.meaning(asked[:1]), asked[:1] @ vectors.T)
 
 
 def test_an_excerpt_is_one_short_line() -> None:

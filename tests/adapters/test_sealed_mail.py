@@ -1,10 +1,13 @@
 """Raw mail in a store with keys: nothing of it lies there in the clear, and keys change while the desk goes on."""
 
+import os
 import zlib
 from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from tests.databases import database_url
 
 from mailflow.adapters import schema
@@ -138,6 +141,56 @@ def test_a_worker_that_still_seals_with_the_old_key_is_told_of(store: SqlStore) 
         both.reseal(both.keys, late_mail)
     assert both.reseal(both.keys, lambda done: None) > 0
     with_keys(store, NEW).require_keys()
+
+
+def test_what_comes_in_meanwhile_in_the_clear_is_sealed_too(store: SqlStore) -> None:
+    record(store, SMALL)
+    both = with_keys(store, NEW, OLD)
+    late = [LARGE]
+    told: list[int] = []
+
+    def late_mail(done: int) -> None:
+        if done in told and late:
+            record(with_keys(store), late.pop(), uid=2)
+        told.append(done)
+
+    assert both.reseal(both.keys, late_mail) == 4
+    assert {key for key, _ in stored(store)} == {key_id(NEW)}
+
+
+def test_a_worker_that_goes_on_storing_in_the_clear_is_told_of(store: SqlStore) -> None:
+    record(store, SMALL)
+    both = with_keys(store, NEW, OLD)
+    coming = count(2)
+
+    def late_mail(done: int) -> None:
+        number = next(coming)
+        record(with_keys(store), SMALL + bytes([number]), uid=number)
+
+    with pytest.raises(StoreError, match="came in in the clear: restart the workers"):
+        both.reseal(both.keys, late_mail)
+
+
+def left_in(folder: Path) -> bytes:
+    return b"".join(one.read_bytes() for one in folder.iterdir())
+
+
+def test_what_lay_in_the_clear_is_nowhere_in_the_files_of_sqlite(tmp_path: Path) -> None:
+    """Neither in free pages nor in the log, while a worker has the store open."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 1"))
+    schema.upgrade(engine)
+    store = SqlStore(engine)
+    mails = [os.urandom(5_000) for _ in range(20)]
+    record(store, *mails, LARGE)
+    with store.view() as reader:
+        assert reader.counts().received == 21
+        with pytest.raises(StoreError, match=r"still lies in the log beside the file.*: run it again"):
+            store.reseal(Keyring([NEW]), lambda done: None)
+        assert any(mail[100:200] in left_in(tmp_path) for mail in mails)
+    assert store.reseal(Keyring([NEW]), lambda done: None) == 0
+    assert not any(mail[100:200] in left_in(tmp_path) for mail in mails)
+    engine.dispose()
 
 
 def test_a_seal_can_be_taken_off_again(store: SqlStore) -> None:

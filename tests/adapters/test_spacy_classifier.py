@@ -228,3 +228,22 @@ def test_a_spacy_model_that_is_not_ours_is_refused(model: Path, tmp_path: Path) 
     (copy / "meta.json").write_text(text.replace('"mailflow":', '"another":'))
     with pytest.raises(ModelError, match="mailflow train"):
         SpacyClassifier(copy)
+
+
+AT_WORK = """
+import sys
+from pathlib import Path
+from mailflow.adapters.spacy_classifier import SpacyClassifier
+from mailflow.core.classification import ClassifierInput
+from mailflow.core.message import Role
+
+mail = ClassifierInput("lab licence", "Where do we ask for an NFR key?", Role.UNKNOWN, False)
+assert SpacyClassifier(Path(sys.argv[1])).classify([mail])
+print(*{"sklearn", "scipy.optimize", "mailflow.adapters.fitting"} & sys.modules.keys())
+"""
+
+
+def test_nothing_that_only_training_needs_is_imported_at_work(folder: Path) -> None:
+    """It would take 70 MB of each worker."""
+    done = subprocess.run([sys.executable, "-c", AT_WORK, folder], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

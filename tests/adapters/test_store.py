@@ -5,8 +5,10 @@ import os
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import monotonic
 
 import pytest
@@ -61,6 +63,22 @@ def record_one(store: SqlStore) -> RawMessage:
 
 def mail_hash(raw: RawMessage) -> str:
     return hashlib.sha256(raw.content[:]).hexdigest()
+
+
+def test_a_new_file_is_for_its_owner_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        engine = open_engine(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
+        schema.upgrade(engine)
+        modes = {one.name: one.stat().st_mode & 0o777 for one in tmp_path.iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == {f"desk.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")}
+    engine.dispose()
+    (tmp_path / "desk.sqlite3").chmod(0o640)
+    with open_engine(f"sqlite:///{tmp_path / 'desk.sqlite3'}").connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM thread")) == 0
+    assert (tmp_path / "desk.sqlite3").stat().st_mode & 0o777 == 0o640, "whoever changed it knows why"
 
 
 def test_the_migrations_make_what_tables_py_says(store: SqlStore) -> None:
@@ -424,3 +442,41 @@ def test_a_claim_from_an_empty_outbox_is_none(store: SqlStore) -> None:
 def test_a_wrong_url_says_what_to_write(url: str) -> None:
     with pytest.raises(StoreError, match="sqlite"):
         open_engine(url)
+
+
+SECRET = "ann.secret@partner.example"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO secret (name, value) VALUES (:value, '1'), (:value, '2')",  # unique: PostgreSQL tells the key
+        "INSERT INTO mute (address) VALUES (:value)",  # a column is lacking: it tells the row
+        "INSERT INTO no_such_table VALUES (:value)",
+        "INSERT INTO presence (thread_id) VALUES (CAST(:value AS INTEGER))",
+    ],
+)
+def test_no_error_of_the_database_holds_a_value_of_a_row(store: SqlStore, statement: str) -> None:
+    """It is written into ledger, trail, digest and log."""
+    with pytest.raises((DatabaseError, StoreError)) as caught, store.unit() as unit:
+        unit._db.execute(text(statement), {"value": SECRET})
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert str(error) and SECRET not in f"{error} {error!r}"
+        error = error.__cause__ or error.__context__
+
+
+def test_a_thread_too_many_waits_and_may_try_again(tmp_path: Path) -> None:
+    """It ends no worker."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'mailflow.sqlite3'}", threads=2)
+    engine.pool._timeout = 0.1  # type: ignore[attr-defined]
+    store = SqlStore(engine)
+    with ExitStack() as held:
+        for _ in range(2):
+            held.enter_context(store.view())
+        with pytest.raises(StoreError, match="in use") as caught, store.view():
+            pass
+    assert caught.value.temporary
+    with store.view():
+        pass
+    engine.dispose()

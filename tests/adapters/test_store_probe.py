@@ -71,6 +71,17 @@ def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_it_is_seen_where_others_may_read_the_file_or_one_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "desk.sqlite3"
+    engine = open_engine(f"sqlite:///{file}")
+    schema.upgrade(engine)
+    assert look_at_store(f"sqlite:///{file}")[0].mode == 0o600
+    with engine.connect():
+        (tmp_path / "desk.sqlite3-wal").chmod(0o640)
+        assert look_at_store(f"sqlite:///{file}")[0].mode == 0o640
+    engine.dispose()
+
+
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     facts, _ = look_at_store(f"sqlite:///{tmp_path}/nowhere/m.sqlite3")
     assert not facts.exists and facts.write_error and facts.free_octets is None

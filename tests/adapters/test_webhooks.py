@@ -1,8 +1,12 @@
 """Calls over HTTP to stand-ins of a webhook, GitLab and Slack: what arrives, what is tried again, where none goes."""
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 
 import pytest
 from tests.http_server import StandIn, certificate_for, standing_in
@@ -132,11 +136,56 @@ def test_an_error_does_not_say_the_secret_address_of_slack(sender: Sender) -> No
     assert "secret" not in repr(Webhook("crm", "https://crm.example", b"secret", sender))
 
 
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_a_receiver_that_dribbles_its_answer_is_left(tmp_path: Path, is_tls: bool) -> None:
+    """It would hold all other calls, and the stop of the worker."""
+    certificate, key = certificate_for("crm.example", tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate, key)
+    is_over = threading.Event()
+
+    def dribble(listening: socket.socket) -> None:
+        taken, _ = listening.accept()
+        with tls.wrap_socket(taken, server_side=True) if is_tls else taken as connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\n")
+            try:
+                while not is_over.wait(0.05):
+                    connection.sendall(b"X: y\r\n")
+            except OSError:
+                pass
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=dribble, args=(listening,))
+        thread.start()
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        sender = Sender(
+            allow_private=True,
+            lookup=lambda host, port: ["127.0.0.1"],
+            verify=trusted,
+            longest=timedelta(seconds=0.5),
+        )
+        begun = monotonic()
+        at_last = threading.Timer(5, is_over.set)
+        at_last.start()
+        with pytest.raises(ConnectionFailed, match="webhook crm: "):
+            where = f"{'https' if is_tls else 'http'}://crm.example:{listening.getsockname()[1]}/"
+            sender.send(Request(where, b"{}", {}), "webhook crm")
+        assert monotonic() - begun < 4
+        is_over.set()
+        at_last.cancel()
+        thread.join()
+        sender.close()
+
+
 # ---------------------------------------------------------------------- private networks
 
 PRIVATE = """
 127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 100.64.0.1 0.0.0.0 224.0.0.1 255.255.255.255
 ::1 :: fe80::1 fe80::1%eth0 fc00::1 ff02::1 ::ffff:10.0.0.1 ::ffff:127.0.0.1 2002:7f00:1:: 2001:db8::1
+64:ff9b::a00:1 64:ff9b::7f00:1 64:ff9b:1::5db8:d70e ::10.0.0.1 2002:a00:1:: 2001:0:a00:1::1
+""".split()
+PUBLIC = """
+93.184.215.14 2606:2800:21f:cb07:6820:80da:af6b:8b2c ::ffff:93.184.215.14 64:ff9b::5db8:d70e
 """.split()
 
 
@@ -145,7 +194,7 @@ def test_an_address_of_a_private_network_is_none_of_the_public_one(address: str)
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c", "::ffff:93.184.215.14"])
+@pytest.mark.parametrize("address", PUBLIC)
 def test_others_are(address: str) -> None:
     assert is_public(address)
 

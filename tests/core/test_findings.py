@@ -96,6 +96,9 @@ POSTGRES = replace(SQLITE, kind="postgresql", version="15.3", journal="")
     [
         (SQLITE, OK, ""),
         (POSTGRES, OK, ""),
+        (replace(SQLITE, mode=0o600), OK, ""),
+        (replace(SQLITE, mode=0o640), WARNING, "chmod 600 m.sqlite3*"),
+        (replace(SQLITE, mode=0o604), WARNING, "chmod 600 m.sqlite3*"),
         (replace(SQLITE, revision="0004"), WARNING, "mailflow db upgrade"),
         (replace(SQLITE, revision=None), WARNING, "mailflow db upgrade"),
         (replace(POSTGRES, revision="0004"), FAILED, "mailflow db upgrade"),

@@ -1,5 +1,6 @@
 """The desk's numbers, from a handful of rows that one can add up by hand."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -47,6 +48,21 @@ def test_the_sums_are_those_of_the_rows() -> None:
     assert (found.corrected, found.agreed, found.wrong_answers) == (2, 1, 1)
     assert (found.reopened, found.answered_threads) == (1, 2)
     assert [(one.mails, one.agreed) for one in found.reliability if one.mails] == [(2, 1)]
+
+
+def test_a_model_is_right_whatever_its_rollout_lets_be_done() -> None:
+    held = [corrected(1, "nfr_request", action="review"), corrected(2, "quoting", action="review")]
+    found = numbers([], [], held, {}, [], since=NOON.date(), now=NOON)
+    assert (found.corrected, found.agreed, found.right_actions, found.wrong_answers) == (2, 1, 0, 0)
+    assert set(found.agreement_by_intent) == {("nfr_request", 1, 1), ("quoting", 1, 0)}
+
+
+def test_of_many_words_about_a_mail_the_last_one_counts() -> None:
+    first, last = corrected(1, "quoting"), replace(corrected(1, "nfr_request"), id=9, at=NOON + HOUR)
+    for order in ([first, last], [last, first]):
+        found = numbers([], [], order, {1: 0.95}, [], since=NOON.date(), now=NOON)
+        assert (found.corrected, found.agreed, found.wrong_answers) == (1, 1, 0)
+        assert sum(one.mails for one in found.reliability) == 1
 
 
 def test_without_mail_there_is_no_share() -> None:

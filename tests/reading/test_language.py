@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
+from mailflow.reading import language
 from mailflow.reading.language import LANGUAGES, LONGEST, detect
 
 EXAMPLES = Path(__file__).parents[2] / "classifiers" / "examples"
@@ -84,6 +86,27 @@ def test_the_state_depends_on_the_last_octets_only() -> None:
         reached = np.union1d(reached, frontier)
     assert len(frontier) > 0
     assert len(np.setdiff1d(moves[frontier], reached)) == 0
+
+
+def test_the_automaton_is_the_library_s_in_other_numbers() -> None:
+    model, library_s = language._model(), library()
+    rows, sequence = np.array(library_s.tk_row), np.array(library_s.tk_output)
+    moves = np.array(library_s.tk_nextmove).reshape(-1, 256)
+    states = np.random.default_rng(1).integers(0, len(rows), 2_000)
+    octets = np.arange(256)
+    reached = model.first + model.moves[np.add.outer(_ours(states, model, rows), model.column)]
+    np.testing.assert_array_equal(model.sequence[reached], sequence[moves[rows[states]][:, octets]])
+
+
+def _ours(states: NDArray[Any], model: Any, rows: NDArray[Any]) -> NDArray[Any]:
+    """Where the row of each of the library's states begins among our moves."""
+    result: NDArray[Any] = rows[states] * (model.column.max() + 1)
+    return result
+
+
+def test_the_model_takes_less_than_half_of_the_library_s() -> None:
+    model = language._model()
+    assert sum(getattr(model, name).nbytes for name in ("moves", "column", "first", "row", "sequence")) < 17 * 10**6
 
 
 def test_what_is_no_language_says_nothing() -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 from tests.services.office import memory_store
 
 from mailflow.adapters.store import SqlStore
@@ -267,3 +268,19 @@ def test_a_token_is_revoked_by_the_beginning_of_its_id_and_by_nobody_else(door: 
 def test_a_session_is_no_token_in_the_list(door: Door) -> None:
     door.access.sign_in("sam", PASSWORD, HERE)
     assert door.access.tokens("sam") == []
+
+
+def test_a_new_password_and_tokens_are_in_the_trail_with_who(door: Door) -> None:
+    door.access.set_password("sam", "another long password", "root")
+    token = door.access.add_token("sam", "reports", timedelta(days=30))
+    (listed,) = door.access.tokens("sam")
+    assert door.access.revoke_token("sam", listed.token_sha256[:8], "root")
+    with door.store.engine.connect() as connection:
+        said = connection.execute(text("SELECT actor, kind, sentence FROM audit_event ORDER BY id")).all()
+    mark = listed.token_sha256[:16]
+    assert [tuple(row) for row in said[-3:]] == [
+        ("root", "password changed", "sam"),
+        ("sam", "token made", f"sam: {mark}, 30 days"),
+        ("root", "token revoked", f"sam: {mark}"),
+    ]
+    assert not any(token in row.sentence for row in said)

@@ -9,7 +9,7 @@ from tests.services.office import Office, question, reader_of
 
 from mailflow.adapters.store import SqlStore
 from mailflow.core.delivery import InboundState, OutboxState
-from mailflow.core.fleet import ALL_ROLES, DEAD_AFTER, HEARTBEAT, Buried, Role, WorkerRecord
+from mailflow.core.fleet import ALL_ROLES, DEAD_AFTER, HEARTBEAT, LONG_DEAD, Buried, Role, WorkerRecord
 from mailflow.core.message import OutboundMessage
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
@@ -97,7 +97,7 @@ def test_an_answer_that_a_dead_worker_was_sending_is_uncertain_and_never_sent_by
     one.membership().join()
     one.processing().turn()
     assert claim_answer(one)
-    one.clock.advance(DEAD_AFTER + SECOND)
+    one.clock.advance(LONG_DEAD + SECOND)
     assert other.membership().join() == Buried(workers=1, answers=1)
     one.clock.advance(HOUR)
     other.work()
@@ -150,7 +150,7 @@ def test_where_the_process_is_gone_from_this_machine_nobody_waits(either_store: 
 
 def bury(office: Office) -> None:
     """`office` finds every other worker dead."""
-    office.clock.advance(DEAD_AFTER + SECOND)
+    office.clock.advance(LONG_DEAD + SECOND)
     office.membership().join()
 
 
@@ -238,7 +238,7 @@ def test_a_worker_that_wakes_up_finishes_no_answer_that_another_has_in_its_hands
 def test_a_worker_that_was_buried_by_mistake_is_back_with_its_next_beat(one: Office, other: Office) -> None:
     membership, beating = one.membership(), other.membership()
     membership.join()
-    one.clock.advance(DEAD_AFTER + SECOND)
+    one.clock.advance(LONG_DEAD + SECOND)
     beating.join()
     assert on_the_roll(one) == {other.store.holder}
     membership.keep_up()
@@ -282,8 +282,44 @@ def test_after_an_outage_of_the_database_nobody_is_buried_for_his_silence(one: O
     one.clock.advance(HEARTBEAT)
     assert second.tend() == Buried()
     assert beat_on(first, one.clock, DEAD_AFTER) == Buried(), "the second one has beaten once since then"
-    one.clock.advance(HEARTBEAT)
-    assert first.tend() == Buried(workers=1)
+    assert beat_on(first, one.clock, 2 * HEARTBEAT) == Buried(workers=1)
+
+
+@pytest.mark.parametrize("ahead", [HOUR, LONG_DEAD, 45 * SECOND, -45 * SECOND, -HOUR])
+def test_two_whose_clocks_differ_leave_each_other_alone(one: Office, other: Office, ahead: timedelta) -> None:
+    """At most one burial, at first sight, and only where the clocks are worse than the doctor lets pass."""
+    other.clock = FrozenClock(one.clock.now() + ahead)
+    first, second = one.membership(), other.membership()
+    for membership in (first, second):
+        membership.join()
+    for number in range(20):
+        for office, membership in ((one, first), (other, second)):
+            office.clock.advance(HEARTBEAT)
+            membership.tend()
+            if number > 0:
+                assert on_the_roll(one) == {one.store.holder, other.store.holder}
+    assert beat_on(first, one.clock, DEAD_AFTER + 2 * HEARTBEAT) == Buried(workers=1), "one that is silent is found"
+
+
+def test_a_worker_that_never_beat_while_we_listened_is_dead_after_that_time(one: Office, other: Office) -> None:
+    receive(one, question(1))
+    one.membership().join()
+    claim_mails(one)
+    one.clock.advance(DEAD_AFTER + SECOND)
+    beating = other.membership()
+    assert beating.join() == Buried(), "its clock may be slow"
+    assert beat_on(beating, one.clock, DEAD_AFTER) == Buried()
+    assert beat_on(beating, one.clock, HEARTBEAT) == Buried(workers=1, mails=1)
+
+
+def test_a_clock_that_is_set_back_hides_no_death(one: Office, other: Office) -> None:
+    one.membership().join()
+    beating = other.membership()
+    beating.join()
+    one.clock.advance(-HOUR)
+    assert beating.tend() == Buried()
+    assert beat_on(beating, one.clock, DEAD_AFTER) == Buried()
+    assert beat_on(beating, one.clock, HEARTBEAT) == Buried(workers=1)
 
 
 # ------------------------------------------------------------------ what only one may do

@@ -19,7 +19,7 @@ from tests.services.office import Office, memory_store, question, reader_of
 
 from mailflow.adapters.store import SqlStore, SqlUnit
 from mailflow.core.delivery import MAX_ATTEMPTS, OutboxState
-from mailflow.core.fleet import DEAD_AFTER
+from mailflow.core.fleet import LONG_DEAD
 from mailflow.core.message import OutboundMessage
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
@@ -267,7 +267,7 @@ class Fleet(RuleBasedStateMachine):
         if what == "it dies":
             raise Dies
         if what == "another takes it for dead" and other is not None:
-            self.clock.advance(DEAD_AFTER + SECOND)
+            self.clock.advance(LONG_DEAD + SECOND)
             other.office.membership().join()
         if what == "another works" and other is not None:
             other.processing.turn(2)

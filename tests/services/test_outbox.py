@@ -10,7 +10,7 @@ from tests.services.office import Office, question
 
 from mailflow.adapters.store import SqlStore, SqlUnit
 from mailflow.core.delivery import HEARD_LATE, MAX_ATTEMPTS, OutboxState
-from mailflow.core.fleet import DEAD_AFTER, Buried
+from mailflow.core.fleet import LONG_DEAD, Buried
 from mailflow.core.message import OutboundMessage
 from mailflow.core.ports import Acceptance
 from mailflow.core.storage import OutboxView
@@ -146,7 +146,7 @@ def test_a_try_of_a_worker_that_lives_is_left_alone(office: Office) -> None:
     office.membership().join()
     with office.store.unit() as unit:
         unit.claim_outbox(office.clock.now())
-    office.clock.advance(DEAD_AFTER)
+    office.clock.advance(LONG_DEAD)
     assert office.beside().membership().join() == Buried()
     office.clock.advance(SECOND)
     assert office.beside("a third").membership().join() == Buried(workers=1, answers=1)

@@ -1,6 +1,7 @@
 """Purge and erase on both databases: what goes is nowhere any more, what guards stays, what is others' stays."""
 
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Boolean, Integer, text
+from sqlalchemy import Boolean, Integer, event, text
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import SQLModel
 from tests.databases import database_url
@@ -26,10 +27,11 @@ from mailflow.core.message import Envelope, MailRef, OutboundMessage, RawMessage
 from mailflow.core.octets import Octets
 from mailflow.core.partner import PartnerDirectory
 from mailflow.core.ports import Batch
-from mailflow.core.retention import Counts
-from mailflow.core.review import SavedDraft
+from mailflow.core.retention import Counts, Person
+from mailflow.core.review import SavedDraft, ThreadChanged
 from mailflow.core.storage import Understood
 from mailflow.errors import StoreError, TemporaryRefusal
+from mailflow.services.ingest import ingest
 from mailflow.services.retention import Retention
 from mailflow.testing import DESK, NOON, MemorySource, raw_mail
 
@@ -161,6 +163,59 @@ def test_a_mailbox_that_is_read_again_is_not_answered_again(office: Office) -> N
     replace_office.work()
     assert [one.action for one in office.decided()][-1] == "review"
     assert "Message-ID was used before" in office.decided()[-1].reason
+
+
+def test_a_thread_that_a_person_answers_this_moment_stays(office: Office) -> None:
+    """On PostgreSQL he need not wait for the purge; SQLite has one writer at a time."""
+    old_desk(office)
+    now = office.clock.now()
+    draft = OutboundMessage(Envelope(DESK, ANN), "p1@desk.example", "Re: x", b"Subject: x\r\n\r\nx\r\n", "x")
+    with office.store.unit() as unit:
+        places = unit.old_threads(now - YEAR, None, 50)
+    assert {one for _, one in places} == {1, 2}
+    with office.store.unit() as unit:
+        seen = unit.thread_view(1, now)
+        assert seen is not None
+        unit.send(1, seen.row.version, draft, "sam", now, now)
+    with office.store.unit() as unit:
+        counts = unit.purge_threads([one for _, one in places], now - YEAR, now)
+    assert (counts.threads, counts.answers) == (1, 0)
+    office.worker().run_once()
+    assert our_id(office) == "p1@desk.example"
+
+
+def test_what_he_queues_while_a_purge_goes_on_is_not_lost(office: Office) -> None:
+    """He is told, or the thread stays; whoever comes second waits for the other."""
+    old_desk(office)
+    now = office.clock.now()
+    draft = OutboundMessage(Envelope(DESK, ANN), "p1@desk.example", "Re: x", b"Subject: x\r\n\r\nx\r\n", "x")
+    told: list[str] = []
+    with office.store.view() as unit:
+        seen = unit.thread_view(1, now)
+    assert seen is not None
+
+    def send() -> None:
+        try:
+            with office.beside().store.unit() as unit:
+                unit.send(1, seen.row.version, draft, "sam", now, now)
+        except ThreadChanged as error:
+            told.append(str(error))
+
+    person = threading.Thread(target=send)
+
+    def begins(*arguments: Any) -> None:
+        """Once the purge has asked which are still old, before it deletes any."""
+        if "FROM message" in arguments[2] and "FROM thread" not in arguments[2] and person.ident is None:
+            person.start()
+            person.join(0.5)
+
+    event.listen(office.store.engine, "before_cursor_execute", begins)
+    with office.store.unit() as unit:
+        assert unit.purge_threads([1, 2], now - YEAR, now).threads == 2
+    person.join()
+    event.remove(office.store.engine, "before_cursor_execute", begins)
+    assert len(told) == 1
+    assert not any(one.recipient == ANN for one in office.answers())
 
 
 def test_the_bytes_of_copies_go_too(office: Office) -> None:
@@ -453,6 +508,34 @@ def test_of_others_in_the_thread_their_own_words_stay_without_him(office: Office
         raise AssertionError("it was opened")
 
 
+OZGUR, NAME = "özgür@partner1.example", "=?utf-8?q?=C3=96zg=C3=BCr_Kaya?="
+
+
+def test_he_is_found_in_capitals_too_that_a_database_does_not_know(office: Office) -> None:
+    office.work(question(1, sender=BOB, body="A riddle", From=f"{NAME} <{BOB}>", Cc="carl@partner1.example"))
+    office.work(question(2, body=f"A licence like {OZGUR.upper()}?"))
+    with office.store.unit() as unit:
+        unit.move_mail(2, 1, "sam", NOON)
+        unit.add_note(1, "sam", "ÖZGÜR KAYA rang", NOON)
+        unit.save_view("sam", "his", "query=%C3%96zg%C3%BCr%40partner1.example&box=all")
+    assert erase(office, BOB).notes == 1
+    with office.store.view() as unit:
+        view = unit.thread_view(1, NOON)
+    assert view is not None
+    assert [note.text for note in view.notes] == ["[erased] rang"]
+    assert erase(office, OZGUR).mails_of_others == 1
+    assert OZGUR not in everything(office.store)
+    with office.store.view() as unit:
+        assert unit.saved_views("sam") == []
+
+
+def test_what_he_wrote_under_another_spelling_of_his_address_is_his(office: Office) -> None:
+    office.work(question(1, sender="bob@partner1.example"))
+    execute(office.store, "UPDATE message SET from_addr = :written WHERE direction = 'in'", written=OZGUR.upper())
+    execute(office.store, "UPDATE thread SET requester = ''")
+    assert erase(office, OZGUR).mails == 1
+
+
 def test_a_mail_about_him_elsewhere_stays_without_him(office: Office) -> None:
     office.work(question(1, sender=ANN))
     office.work(question(2, body=f"A licence, as {ANN} (Ann Example) got one? zebra"))
@@ -493,6 +576,52 @@ def test_what_is_going_on_this_moment_is_left_and_counted(office: Office) -> Non
     assert ANN not in everything(office.store)
 
 
+def test_an_answer_to_him_that_is_claimed_meanwhile_is_no_more_claimed(office: Office) -> None:
+    """PostgreSQL: a worker beside it takes nothing that is being erased."""
+    office.undo = timedelta(seconds=5)
+    office.source.deliver(question(1, sender=ANN))
+    ingest(office.source, office.store, office.clock)
+    office.processing().turn()
+    office.clock.advance(timedelta(seconds=6))
+    claimed: list[object] = []
+
+    def claims(*arguments: Any) -> None:
+        if arguments[2].startswith("DELETE FROM outbox") and office.store.engine.dialect.name == "postgresql":
+            with office.beside().store.unit() as unit:
+                claimed.append(unit.claim_outbox(office.clock.now()))
+
+    event.listen(office.store.engine, "before_cursor_execute", claims)
+    counts = erase(office)
+    event.remove(office.store.engine, "before_cursor_execute", claims)
+    assert (counts.left, counts.answers) == (0, 1)
+    assert not any(claimed)
+    office.work()
+    assert office.submission.sent == []
+
+
+def test_one_that_a_person_queues_meanwhile_is_left_and_counted(office: Office) -> None:
+    office.work(question(1, sender=ANN))
+    person = Person(ANN)
+    draft = OutboundMessage(Envelope(DESK, ANN), "p1@desk.example", "Re: x", b"x", "x")
+    done: list[int] = []
+
+    def sends(*arguments: Any) -> None:
+        """Just after the answers were held, before the thread is."""
+        if "FOR UPDATE" in arguments[2] and "FROM thread" in arguments[2] and not done:
+            done.append(1)
+            with office.beside().store.unit() as unit:
+                seen = unit.thread_view(1, NOON)
+                assert seen is not None
+                unit.send(1, seen.row.version, draft, "sam", NOON, NOON)
+
+    event.listen(office.store.engine, "before_cursor_execute", sends)
+    with office.store.unit() as unit:
+        counts = unit.erase_from_thread(1, person, NOON)
+    event.remove(office.store.engine, "before_cursor_execute", sends)
+    assert (counts.left, counts.answers) == ((1, 0) if done else (0, 1))
+    assert bool(done) == (office.store.engine.dialect.name == "postgresql")
+
+
 def test_his_mail_in_quarantine_goes_and_nobody_need_look_at_it(office: Office) -> None:
     with reading_breaks(office):
         office.work(question(1, sender=ANN, body="broken wombat"), question(2, body="broken too"))
@@ -528,6 +657,18 @@ def test_a_new_mail_of_his_is_a_new_matter(office: Office) -> None:
     office.work(question(2, sender=ANN, body="A licence once more", in_reply_to=signed))
     assert office.decided()[-1].action == "reply"
     assert office.decided()[-1].thread_id == 2
+
+
+def test_somebody_with_more_threads_than_a_statement_has_parameters(office: Office) -> None:
+    """A system that reports by mail has tens of thousands."""
+    talk(office)
+    many = list(range(1_000, 71_000))
+    with office.store.unit() as unit:
+        mails = unit.mails_about(Person(ANN), many)
+        assert mails
+        assert unit.mails_about(Person(ANN), [*many, 1]) == []
+        unit.erase_elsewhere(Person(ANN), many)
+        unit.erase_from_trail(Person(ANN), many, 0)
 
 
 def test_a_receipt_names_counts_and_nobody(office: Office) -> None:
@@ -588,6 +729,24 @@ def test_nothing_of_him_is_left_in_the_files_of_sqlite(how: str, tmp_path: Path)
         content = file.read_bytes()
         for trace in (b"wombato", b"wombatog", b"partner1.example", b"ology"):
             assert trace not in content, (file.name, trace)
+    engine.dispose()
+
+
+def test_a_receipt_says_so_where_the_log_of_sqlite_could_not_be_overwritten(tmp_path: Path) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path / 'desk.sqlite3'}")
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA busy_timeout = 1"))
+    schema.upgrade(engine)
+    office = Office(SqlStore(engine))
+    office.work(question(1, sender=ANN, body="A licence? wombatology"), question(2))
+    with office.store.view() as reader:
+        assert reader.decided(0, 9)
+        receipt = retention(office).erase(ANN, "0.1.0")
+        assert receipt.counts.not_overwritten == 1
+        assert purge(office).not_overwritten == 1
+    assert retention(office).receipts(ANN) == [receipt]
+    assert any(b"wombato" in one.read_bytes() for one in tmp_path.iterdir())
+    assert erase(office).not_overwritten == 0
+    assert not any(b"wombato" in one.read_bytes() for one in tmp_path.iterdir())
     engine.dispose()
 
 

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from mailflow.core.alarms import HISTORY, WEEK, Arrivals, Credential
 from mailflow.core.telemetry import Backlog, Event, Stage
 from mailflow.errors import StoreError
-from mailflow.services.watch import Watch, look_at
+from mailflow.services.watch import Looking, Watch
 from mailflow.testing import NOON
 
 MINUTE = timedelta(minutes=1)
@@ -77,17 +77,22 @@ def test_a_store_that_does_not_answer_is_the_callers_to_see_and_changes_no_alarm
     assert watch.alarms == ()
 
 
-def test_a_look_asks_for_the_whole_history_and_the_week_of_the_silence() -> None:
+def test_a_look_asks_once_an_hour_for_the_whole_history_and_the_week_of_the_silence() -> None:
+    """At the others for what came since the hour began."""
     asked: list[datetime] = []
+    come = [NOON - WEEK, NOON + MINUTE]
 
     class Unit:
         def backlog(self, now: datetime) -> Backlog:
-            asked.append(now)
             return Backlog()
 
         def arrivals(self, since: datetime) -> Arrivals:
             asked.append(since)
-            return NEVER
+            return Arrivals.of(at for at in come if at >= since)
 
-    assert look_at(Unit(), NOON) == (Backlog(), NEVER)
-    assert asked == [NOON, NOON - HISTORY - WEEK]
+    looking, hour = Looking(), timedelta(hours=1)
+    for now in (NOON + MINUTE, NOON + 2 * MINUTE, NOON + hour, NOON):
+        assert looking(Unit(), now) == (Backlog(), Arrivals.of(come))
+        come.append(come[-1] + MINUTE)
+    whole = HISTORY + WEEK
+    assert asked == [NOON + MINUTE - whole, NOON, NOON + hour - whole, NOON - whole]

@@ -91,6 +91,8 @@ class Person:
     def act(self, action: str, view: ThreadView, office: "WebOffice", **values: object) -> Answered:
         """An action on a thread as the page of `view` would send it."""
         seen = {"version": view.row.version, "at": office.clock.now().isoformat()}
+        if action == "approve":
+            seen["shown"] = office.app.state.desk.review.prepare(view).shown
         return self.post(f"/threads/{view.row.id}/{action}", seen | values)
 
     def _answered(self, response: object) -> Answered:
@@ -178,7 +180,9 @@ def web_office(folder: Path, url: str = "") -> WebOffice:
         undo=UNDO,
     )
     guard = Guard(access, is_tls=False, origin="")
-    desk = WebDesk(store=store, guard=guard, review=review, clock=office.clock, name="Partner Support")
+    desk = WebDesk(
+        store=store, guard=guard, review=review, clock=office.clock, name="Partner Support", told_key=store.key("told")
+    )
     return WebOffice(store, office, access, create_app(desk, RENDERER, [sign_in_router(RENDERER)]))
 
 

@@ -243,6 +243,16 @@ def test_a_changed_role_and_a_new_password_end_all_sessions(whole: WebOffice) ->
     assert second.get("/queue").url.startswith("/login")
 
 
+def test_a_new_account_gets_a_time_zone_that_there_is(whole: WebOffice) -> None:
+    ada, ben = whole.person("ada"), {"name": "ben", "role": "viewer", "password": "a long enough password"}
+    assert ada.post("/accounts", ben | {"time_zone": "Mars/Olympus"}).status == 422
+    assert ada.post("/accounts", ben | {"time_zone": "Asia/Tokyo"}).url == "/accounts"
+    with whole.store.view() as unit:
+        account = unit.account("ben")
+    assert account is not None
+    assert account.time_zone == "Asia/Tokyo"
+
+
 def test_the_last_admin_stays(whole: WebOffice) -> None:
     ada = whole.person("ada")
     assert ada.post("/accounts/ada", {"role": "viewer", "is_active": "true"}).status == 409

@@ -184,6 +184,8 @@ def test_a_model_is_compared_promoted_and_rolled_back(desk: WebOffice) -> None:
     assert said["report"]["rows"][0]["after"]["action"] == "reply"
     assert ada.post("/api/v1/models/new/promote").json()["current"] == "v2"
     assert ada.get("/api/v1/models").json()["previous"] == "v1"
+    assert ada.get("/api/v1/models").json()["candidates"][0]["is_compared"] is False, "with one that works no more"
+    assert ada.post("/api/v1/models/new/promote").status_code == 409
     assert ada.post("/api/v1/models/rollback").json()["current"] == "v1"
     assert ada.post("/api/v1/models/rollback").status_code == 409
     assert ada.post("/api/v1/models/other/promote").status_code == 404
@@ -344,6 +346,22 @@ def test_a_draft_of_another_is_not_overwritten(api: TestClient, desk: WebOffice)
     taken = api.put("/api/v1/threads/2/draft", json={"markdown": "Mine", "known_at": kept["at"]})
     assert taken.status_code == 200
     assert api.get("/api/v1/threads/2/draft").json()["by"] == "lee"
+
+
+def test_nobody_approves_or_sends_over_a_text_that_he_was_not_shown(api: TestClient, desk: WebOffice) -> None:
+    said = {"version": desk.view(2).row.version}
+    before = api.get("/api/v1/threads/2/draft").json()
+    kim = as_(desk, "kim")
+    kept = kim.put("/api/v1/threads/2/draft", json={"markdown": "Half a"}).json()
+    refused = api.post("/api/v1/threads/2/approve", json=said | {"shown": before["shown"]})
+    assert refused.status_code == 409
+    assert refused.json()["answer"]["markdown"] == "Half a"
+    assert api.post("/api/v1/threads/2/approve", json=said).status_code == 422, "it must be said"
+    assert api.post("/api/v1/threads/2/send", json=said | {"markdown": "Mine"}).status_code == 409
+    assert api.delete("/api/v1/threads/2/draft").status_code == 409
+    assert api.post("/api/v1/threads/2/canned", json={"name": "nfr_submitted"}).status_code == 409
+    assert api.delete("/api/v1/threads/2/draft", params={"known_at": kept["at"]}).status_code == 200
+    assert api.post("/api/v1/threads/2/approve", json=said | {"shown": before["shown"]}).status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,13 @@ import asyncio
 from contextlib import AbstractContextManager
 from datetime import timedelta
 
+import pytest
+from starlette.requests import Request
 from tests.web.desk_pages import WebOffice, held
 
 from mailflow.core.review_store import ReviewStore, ReviewUnit
 from mailflow.errors import StoreError
+from mailflow.web import live
 from mailflow.web.live import Happened, News
 
 SOON = 0.01
@@ -95,6 +98,43 @@ def test_a_database_that_is_away_for_a_moment_ends_nothing(desk: WebOffice) -> N
             unit.tell("sam", "tried", "something", desk.clock.now())
 
     assert asyncio.run(listen()) == [(after + 1, [])]
+
+
+def test_the_events_of_a_busy_desk_end_with_the_session(desk: WebOffice, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "BEAT", 0.2)
+    desk.app.state.news = News(desk.store, SOON)
+    with desk.store.view() as unit:
+        sam = unit.account("sam")
+    assert sam is not None
+    cookie = f"mailflow={desk.access.begin_session(sam)}".encode()
+    scope = {"type": "http", "app": desk.app, "method": "GET", "path": "/live", "headers": [(b"cookie", cookie)]}
+
+    async def is_heard_to_end() -> bool:
+        is_busy = True
+
+        async def work() -> None:
+            while is_busy:
+                await asyncio.to_thread(happen, desk)
+                await asyncio.sleep(SOON)
+
+        busy = asyncio.create_task(work())
+        heard = 0
+        async for said in live._stream(Request(scope), 0):
+            heard += said.startswith("id:")
+            if heard == 3:
+                await asyncio.to_thread(desk.access.sign_out_everywhere, "sam")
+            if heard > 300:
+                break
+        is_busy = False
+        await busy
+        return 3 <= heard <= 300
+
+    assert asyncio.run(asyncio.wait_for(is_heard_to_end(), 20))
+
+
+def happen(desk: WebOffice) -> None:
+    with desk.store.unit() as unit:
+        unit.tell("kim", "tried", "something", desk.clock.now())
 
 
 def test_events_need_a_sign_in(desk: WebOffice) -> None:

@@ -1,6 +1,6 @@
 """Answer, hold or ignore: two action heads, and the gate over them.
 
-    mailflow_action: row, kernel, intents, neighbours -> doc._.mail_actions
+    mailflow_action: batch, intents, neighbours -> doc._.mail_actions
 
 The plain head reads what the intent heads read, the stacked one the intents' probabilities beside it. The gate says how
 likely an automatic answer to the claimed intents is right.
@@ -15,10 +15,9 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from mailflow.adapters.component import Component, Matrix, extensions, mail_of
+from mailflow.adapters.component import Component, Matrix, batch_of, extensions, mail_of
 from mailflow.adapters.features import fact_row
-from mailflow.adapters.heads import gate_probability, head_scores, logit, softmax, stacked_rows
-from mailflow.adapters.intents import stacked
+from mailflow.adapters.heads import beside, gate_probability, head_scores, logit, softmax
 from mailflow.adapters.memory import NEAREST
 from mailflow.core.classification import Action, Neighbour
 
@@ -83,12 +82,12 @@ class ActionComponent(Component):
     """Arrays: {plain,stacked}_{coef,bias,dual}, gate_{coef,bias}. Document: temperatures."""
 
     def annotate(self, docs: Sequence[Doc]) -> None:
-        rows, kernel = stacked(docs)
+        batch = batch_of(docs)
         internal = np.array([[mail_of(doc).is_authenticated_internal] for doc in docs], dtype=np.float64)
         primary = np.array([list(doc._.mail_primary.values()) for doc in docs])
-        read = {"plain": rows, "stacked": stacked_rows(rows, primary, internal)}
+        read = {"plain": batch, "stacked": batch.beside(beside(primary, internal), len(self.arrays["plain_coef"]))}
         said = {
-            head: softmax(head_scores(self.arrays, head, read[head], kernel), self.document["temperatures"][head])
+            head: softmax(head_scores(self.arrays, head, read[head]), self.document["temperatures"][head])
             for head in ACTION_HEADS
         }
         gates = [

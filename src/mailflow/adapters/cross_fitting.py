@@ -13,20 +13,17 @@ import numpy.typing as npt
 
 from mailflow.adapters.action import ACTION_HEADS, GateInput, gate_row
 from mailflow.adapters.component import Array, Matrix
-from mailflow.adapters.heads import (
+from mailflow.adapters.fitting import (
     Rows,
-    beside,
     fit_beside,
     fit_gate,
     fit_sigmoid,
     fit_temperature,
-    gate_probability,
     held_out,
-    sigmoid,
-    softmax,
     splits,
     without,
 )
+from mailflow.adapters.heads import beside, gate_probability, sigmoid, softmax
 from mailflow.adapters.intents import claim, familiarity
 from mailflow.adapters.memory import MemoryComponent, nearness
 from mailflow.adapters.thresholds import (

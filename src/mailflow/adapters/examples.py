@@ -84,9 +84,14 @@ def read_labelled(path: Path) -> tuple[Example, ...]:
 
 
 def write_labelled(path: Path, examples: Iterable[Example]) -> None:
-    """One line a mail, into a neighbour first, then one rename. Raises AssetError where that cannot be written."""
+    """One line a mail, into a neighbour first, then one rename. Raises AssetError where that cannot be written.
+
+    For its owner alone: they are mails that came to the desk.
+    """
     fresh = path.with_name(path.name + ".new")
     try:
+        fresh.unlink(missing_ok=True)
+        fresh.touch(0o600)
         fresh.write_text("".join(one.model_dump_json() + "\n" for one in examples), encoding="utf-8")
         fresh.replace(path)
     except OSError as error:

@@ -10,13 +10,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from math import log
 
+import numpy as np
 from spacy.tokens import Doc
 
 from mailflow.adapters.component import ROW, Matrix, mail_of
-from mailflow.adapters.features import normalise, normalised_word, surface_words, words
+from mailflow.adapters.features import Vocabulary, normalise, normalised_word, surface_words, word_groups
 from mailflow.core.classification import Evidence, Neighbour
 
 TRIED = 8
@@ -27,9 +27,9 @@ _BLANK_LINE = re.compile(r"\n\s*\n")
 class ReadMail:
     """The words of one classified mail: which of them count, where they stand, how they are spelled."""
 
-    def __init__(self, doc: Doc, columns: Mapping[str, int]) -> None:
-        """`columns`: of words and groups of words in the rows of mailflow_features, where they come first."""
-        self._doc, self._columns = doc, columns
+    def __init__(self, doc: Doc, vocabulary: Vocabulary) -> None:
+        """`vocabulary`: words and groups of words, the first columns in the rows of mailflow_features."""
+        self._doc, self._vocabulary = doc, vocabulary
         self.text: str = doc.text
 
     @cached_property
@@ -54,20 +54,26 @@ class ReadMail:
     @cached_property
     def _places(self) -> dict[int, int]:
         """Column -> where the row has it."""
-        return {column: place for place, column in enumerate(self._doc.user_data[ROW].indices.tolist())}
+        return {column: place for place, column in enumerate(self._doc.user_data[ROW].columns.tolist())}
 
     @cached_property
     def terms(self) -> dict[str, int]:
         """Words and groups of words that counted -> column. A link that a sentence ends in is not among them."""
-        known = ((term, self._columns.get(term, -1)) for term in self.counts)
+        counted = list(self.counts)
+        known = zip(counted, self._vocabulary.columns(counted).tolist(), strict=True)
         return {term: column for term, column in known if column in self._places}
 
-    def additions(self, coefficients: Matrix) -> Matrix:
-        """(terms, classes): what each adds to each score. `coefficients`: (features + facts, classes)."""
+    def additions(self, coefficients: Matrix, label: int) -> Matrix:
+        """(terms,): what each adds to the score of a class. `coefficients`: (features + facts, classes)."""
         columns = list(self.terms.values())
-        found = [self._places[column] for column in columns]
-        result: Matrix = self._doc.user_data[ROW].data[found, None] * coefficients[columns]
+        result: Matrix = self._values * coefficients[columns, label].astype(np.float32)
         return result
+
+    @cached_property
+    def _values(self) -> Matrix:
+        """Of each term in the row."""
+        values: Matrix = self._doc.user_data[ROW].values[[self._places[column] for column in self.terms.values()]]
+        return values
 
     def decided(self, weights: Mapping[str, float]) -> tuple[str, float]:
         """The stretch whose removal lowers a score most, and by how much. `weights`: what each term adds to it."""
@@ -82,25 +88,26 @@ class ReadMail:
         )
 
     @cached_property
-    def _spelled(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        spelled = surface_words(self.text)
-        for first, second in pairwise(spelled):
-            both = f"{normalised_word(first[0])} {normalised_word(second[0])}"
-            found.setdefault(both, " ".join(self.text[first.start() : second.end()].split()))
-        for one in spelled:
-            found.setdefault(normalised_word(one[0]), self.text[one.start() : one.end()])
-        return found
+    def _spelled(self) -> tuple[list[str], list[tuple[int, int]]]:
+        """The words as they were counted, and where each stands."""
+        found = surface_words(self.text)
+        return [normalised_word(one[0]) for one in found], [one.span() for one in found]
 
     def as_it_stands(self, term: str) -> str:
         """A word or group of words as the mail spells it; '' where it was counted as something else."""
-        spelled = self._spelled.get(term, "")
+        counted, spans = self._spelled
+        group = term.split(" ")
+        size = len(group)
+        starts = (n for n, word in enumerate(counted) if word == group[0] and counted[n : n + size] == group)
+        first = next(starts, None)
+        if first is None:
+            return ""
+        spelled = " ".join(self.text[spans[first][0] : spans[first + size - 1][1]].split())
         return spelled if any(map(str.isalpha, spelled)) else ""
 
 
 def _terms(text: str) -> list[str]:
-    one = words(normalise(text))
-    return one + [f"{first} {second}" for first, second in pairwise(one)]
+    return word_groups(normalise(text), 2)
 
 
 def _sublinear(count: int) -> float:

@@ -1,10 +1,12 @@
 """The training mails, kept at hand: which of them a mail is like, for the kernel of the heads, the gate and the reader.
 
-    mailflow_memory: row, doc.tensor -> the kernel in doc.user_data, doc._.mail_neighbours, doc._.mail_nearness
+    mailflow_memory: row, doc.tensor -> the batch in doc.user_data, doc._.mail_neighbours, doc._.mail_nearness
 
 Two mails are alike in words (cosine of the TF-IDF of words) and, with an encoder before this component, in meaning
 (cosine of the vectors): two parts words, one part meaning. Why: measured on mail of unseen authors, the nearest mail
 has the same intent in 65 % by both, 58 % by either alone.
+The vectors stay whole numbers of 16 bits and are widened a block at a time. Why: a fourth of the memory, and no slower,
+since a block stays in the processor's cache.
 The kernel is Gaussian in meaning, exp(-|u - v|^2); without encoder there is none.
 """
 
@@ -13,11 +15,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from mailflow.adapters.component import KERNEL, ROW, Component, Matrix, extensions, on_grain
+from mailflow.adapters.component import (
+    BATCH,
+    ROW,
+    Array,
+    Batch,
+    Component,
+    Matrix,
+    Row,
+    as_matrix,
+    extensions,
+    narrowed,
+    on_grain,
+)
 from mailflow.adapters.encoder import VECTOR_GRAIN
 from mailflow.core.classification import Action, Neighbour
 from mailflow.errors import ModelError
@@ -25,6 +39,8 @@ from mailflow.errors import ModelError
 ASKED, NEAREST, EXCERPT = 10, 5, 100
 """Neighbours that the gate asks; mails whose mean similarity is the nearness; characters of an excerpt."""
 WORDS_SHARE = 2 / 3
+BLOCK = 512
+"""Training mails whose vectors are widened at a time."""
 
 extensions("mail_neighbours", "mail_nearness")
 
@@ -37,7 +53,6 @@ class MemoryComponent(Component):
         super().__init__(name)
         self.kernel_weight = kernel_weight
         self._words = csr_matrix((0, 0))
-        self._vectors: Matrix = np.zeros((0, 0))
 
     @property
     def reads_meaning(self) -> bool:
@@ -66,18 +81,21 @@ class MemoryComponent(Component):
     def restored(self) -> None:
         parts = tuple(self.arrays[f"words_{part}"] for part in ("data", "indices", "indptr"))
         self._words = csr_matrix(parts, shape=(len(parts[2]) - 1, len(self.document["mails"])))
-        if self.reads_meaning:
-            self._vectors = np.ascontiguousarray(self.arrays["vectors"].T * VECTOR_GRAIN)
 
     def annotate(self, docs: Sequence[Doc]) -> None:
-        rows = vstack([doc.user_data[ROW] for doc in docs]).tocsr()
+        rows = [doc.user_data[ROW] for doc in docs]
         meaning = self.meaning(np.array([self._vector(doc) for doc in docs])) if self.reads_meaning else None
-        similarities = self.similarities(rows, meaning)
-        kernels = np.zeros((len(docs), 0)) if meaning is None else kernel(meaning)
-        for doc, similarity, row in zip(docs, similarities, kernels, strict=True):
-            doc.user_data[KERNEL] = row
+        batch = Batch(rows, *narrowed(rows), np.zeros((len(docs), 0)) if meaning is None else kernel(meaning))
+        words = as_matrix([self._words_of(row) for row in rows], self._words.shape[0])
+        for doc, similarity in zip(docs, self.similarities(words, meaning), strict=True):
+            doc.user_data[BATCH] = batch
             doc._.mail_neighbours = self.neighbours(similarity)
             doc._.mail_nearness = nearness(similarity)
+
+    def _words_of(self, row: Row) -> Row:
+        """They are the first columns."""
+        count = row.columns.searchsorted(self._words.shape[0])
+        return Row(row.columns[:count], row.values[:count])
 
     @staticmethod
     def _vector(doc: Doc) -> Matrix:
@@ -88,14 +106,19 @@ class MemoryComponent(Component):
 
     def meaning(self, vectors: Matrix) -> Matrix:
         """(mails, training mails): cosines, exact: both are on VECTOR_GRAIN."""
-        result: Matrix = vectors @ self._vectors
+        known = self.arrays["vectors"]
+        result = np.empty((len(vectors), len(known)))
+        for start in range(0, len(known), BLOCK):
+            block: Array = known[start : start + BLOCK].astype(np.float64)
+            np.matmul(vectors, block.T, out=result[:, start : start + BLOCK])
+        result *= VECTOR_GRAIN
         return result
 
-    def similarities(self, rows: csr_matrix, meaning: Matrix | None) -> Matrix:
-        """(mails, training mails), 0 to 1. `rows`: of mailflow_features."""
+    def similarities(self, words: csr_matrix, meaning: Matrix | None) -> Matrix:
+        """(mails, training mails), 0 to 1. `words`: the columns of words in the rows of mailflow_features."""
         # a row's words have the length 1/sqrt(2), half of the row
-        words: Matrix = 2 * (rows[:, : self._words.shape[0]] @ self._words).toarray().astype(np.float64)
-        both = words if meaning is None else WORDS_SHARE * words + (1 - WORDS_SHARE) * meaning
+        alike: Matrix = 2 * (words @ self._words).toarray().astype(np.float64)
+        both = alike if meaning is None else WORDS_SHARE * alike + (1 - WORDS_SHARE) * meaning
         result: Matrix = np.clip(both, 0, 1)
         return result
 

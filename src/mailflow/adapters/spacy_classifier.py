@@ -70,13 +70,15 @@ class SpacyClassifier:
 
     def _classification(self, doc: Doc) -> Classification:
         claimed: dict[str, float] = doc._.mail_claims
-        read = ReadMail(doc, self._features.word_columns)
-        additions = read.additions(self._intents.arrays["intents_coef"])
-        second = _runner_up(doc)
+        read = ReadMail(doc, self._features.vectorizer.words)
+        weights = self._intents.arrays["intents_coef"]
+        labels, second = self.labels, _runner_up(doc)
         reply, review, none = map(float, doc._.mail_actions)
         return Classification(
             intents=tuple(
-                IntentScore(label, confidence, evidence(read, additions[:, self.labels.index(label)], MOST_EVIDENCE))
+                IntentScore(
+                    label, confidence, evidence(read, read.additions(weights, labels.index(label)), MOST_EVIDENCE)
+                )
                 for label, confidence in claimed.items()
             ),
             runner_up=second,
@@ -98,9 +100,9 @@ class SpacyClassifier:
         return f"unlike the mails it learned from: {best} at {sure:.2f}, the nearest of them {near:.2f} alike"
 
     def _flip(self, doc: Doc, read: ReadMail, second: IntentScore) -> str:
-        additions = read.additions(self._intents.arrays["primary_coef"])
+        weights, labels = self._intents.arrays["primary_coef"], self.labels
         best = next(iter(doc._.mail_claims))
-        rival, first = (additions[:, self.labels.index(label)] for label in (second.intent, best))
+        rival, first = (read.additions(weights, labels.index(label)) for label in (second.intent, best))
         return flip(read, Rival(second.intent, second.confidence, rival - first), doc._.mail_neighbours)
 
 

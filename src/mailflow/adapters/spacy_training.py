@@ -22,7 +22,7 @@ from mailflow.adapters.cross_fitting import Calibration, Guesses, calibrate, gue
 from mailflow.adapters.encoder import EncoderComponent
 from mailflow.adapters.examples import read_examples
 from mailflow.adapters.features import FeaturesComponent
-from mailflow.adapters.heads import fit, head_arrays, inverse, stacked_rows
+from mailflow.adapters.fitting import fit, head_arrays, inverse, stacked_rows
 from mailflow.adapters.intents import INTENT_HEADS, IntentsComponent
 from mailflow.adapters.memory import MemoryComponent
 from mailflow.adapters.model_folder import libraries, model_version, write_model

@@ -7,9 +7,10 @@ import os
 import shutil
 import sqlite3
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -41,10 +42,11 @@ def look_at_store(url: str) -> tuple[StoreFacts, datetime | None]:
             version=version,
             revision=revision,
             newest_revision=schema.newest_revision(),
-            is_known=revision is None or revision in _known_revisions(),
+            is_known=revision is None or revision in schema.known_revisions(),
             journal=journal,
             write_error=_write_error(engine, is_empty=revision is None),
             free_octets=shutil.disk_usage(folder).free if folder else None,
+            mode=_mode_of(str(parsed.database)) if folder else 0,
         )
     except SQLAlchemyError as error:
         raise StoreError(f"{_place(parsed)}: {getattr(error, 'orig', None) or error}") from error
@@ -68,6 +70,12 @@ def _folder_of(url: URL) -> Path | None:
     return Path(str(url.database)).absolute().parent
 
 
+def _mode_of(file: str) -> int:
+    """The permissions of SQLite's file and of the two beside it, together."""
+    found = (Path(file + end) for end in ("", "-wal", "-shm"))
+    return reduce(or_, (one.stat().st_mode & 0o7777 for one in found if one.exists()), 0)
+
+
 def _place(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
@@ -80,10 +88,6 @@ def _of_the_server(connection: Connection) -> tuple[str, str, datetime | None]:
         return sqlite3.sqlite_version, str(connection.scalar(text("PRAGMA journal_mode"))), None
     version = str(connection.scalar(text("SHOW server_version"))).split()[0]
     return version, "", connection.scalar(text("SELECT clock_timestamp()"))
-
-
-def _known_revisions() -> set[str]:
-    return {script.revision for script in ScriptDirectory.from_config(schema._config()).walk_revisions()}
 
 
 def _write_error(engine: Engine, *, is_empty: bool) -> str:

@@ -136,6 +136,7 @@ class ThreadRow(SQLModel, table=True):
         Index("ix_thread_due", "status", "due_at", "id", "snoozed_until", "has_draft"),  # counted without the rows
         _index_where("ix_thread_snoozed", "snoozed_until IS NOT NULL", "status", "snoozed_until", "id"),
         _index_where("ix_thread_trouble", "trouble <> ''", "due_at", "id"),
+        _index_where("ix_thread_merged", "merged_into IS NOT NULL", "merged_into"),
         _index_where("ix_thread_assignee", "assignee <> ''", "assignee", "status", "due_at", "id"),
         Index("ix_thread_intent", "intent", "updated_at", "id"),
         Index("ix_thread_requester", "requester", "subject_key"),

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mailflow.adapters.component import Matrix
-from mailflow.adapters.heads import Rows
+from mailflow.adapters.fitting import Rows
 from mailflow.errors import ModelError
 
 

@@ -19,7 +19,7 @@ from mailflow.adapters.component import Matrix
 from mailflow.adapters.encoder import EncoderComponent
 from mailflow.adapters.examples import Example, to_input
 from mailflow.adapters.features import FeaturesComponent, fact_row, whole_text
-from mailflow.adapters.heads import Rows
+from mailflow.adapters.fitting import Rows
 from mailflow.adapters.memory import MemoryComponent, kernel
 from mailflow.core.classification import Action, ClassifierInput
 from mailflow.core.message import Role
@@ -108,7 +108,8 @@ def training_data(
         )
         for one, mail in zip(examples, mails, strict=True)
     ]
-    memory.remember(remembered, rows[:, : len(readers.features.word_columns)], vectors)
+    words = rows[:, : len(readers.features.vectorizer.words)]
+    memory.remember(remembered, words, vectors)
     meaning = memory.meaning(vectors) if memory.reads_meaning else None
     gram = np.asarray((rows @ rows.T).todense(), dtype=np.float64)
     if meaning is not None:
@@ -126,7 +127,7 @@ def training_data(
         facts=facts,
         internal=np.array([[mail.is_authenticated_internal] for mail in mails], dtype=np.float64),
         rows=rows,
-        similarities=memory.similarities(rows, meaning),
+        similarities=memory.similarities(words, meaning),
         gram=gram,
     )
 

@@ -11,7 +11,9 @@ Rule: no secret in an error: that of Slack is its whole address.
 import ipaddress
 import json
 import socket
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +25,10 @@ from mailflow.core.hooks import HookCall, HookEvent, signature
 from mailflow.errors import ConnectionFailed, MailflowError
 
 TIMEOUT = timedelta(seconds=10)
-"""For connecting, and for each wait for octets."""
+"""For connecting, for TLS, and for each wait for octets."""
 _AGAIN = frozenset({408, 425, 429})
+_NAT64, _NAT64_OF_A_SITE = ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48")
+_COMPATIBLE = ipaddress.IPv6Network("::/96")
 Lookup = Callable[[str, int], Sequence[str]]
 """(host, port) -> its addresses. Raises OSError."""
 
@@ -50,8 +54,40 @@ def addresses_of(host: str, port: int) -> list[str]:
 def is_public(address: str) -> bool:
     """Whether it leads out of every private network; of an IPv6 address that carries an IPv4 one, that one."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    inner = (found.ipv4_mapped or found.sixtofour) if isinstance(found, ipaddress.IPv6Address) else None
-    return (inner or found).is_global and not (inner or found).is_multicast
+    meant = (_carried(found) or found) if isinstance(found, ipaddress.IPv6Address) else found
+    return meant.is_global and not meant.is_multicast and meant not in _NAT64_OF_A_SITE
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64 or address in _COMPATIBLE:
+        return ipaddress.IPv4Address(address.packed[12:])
+    return address.ipv4_mapped or address.sixtofour
+
+
+@contextmanager
+def _hung_up_after(limit: timedelta) -> Iterator[Callable[[str, Mapping[str, Any]], None]]:
+    """Ends the connection that it is told of (httpcore's `trace`) when the block takes longer.
+
+    Why: `timeout` begins anew with each octet, and a receiver could dribble its answer for days.
+    """
+    connection: list[socket.socket] = []
+
+    def trace(event: str, info: Mapping[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            connection.append(info["return_value"].get_extra_info("socket"))
+
+    def hang_up() -> None:
+        for one in connection:
+            with suppress(OSError):  # that of the SSLSocket would take the layer away under the one who reads
+                socket.socket.shutdown(one, socket.SHUT_RDWR)
+
+    timer = threading.Timer(limit.total_seconds(), hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield trace
+    finally:
+        timer.cancel()
 
 
 @dataclass(slots=True)
@@ -62,6 +98,8 @@ class Sender:
     lookup: Lookup = addresses_of
     verify: Any = True
     """CA certificates in place of the system's: an ssl.SSLContext."""
+    longest: timedelta = 3 * TIMEOUT
+    """A whole call; longer than connecting and TLS together."""
     _client: httpx.Client | None = None
 
     def send(self, request: Request, what: str) -> None:
@@ -70,13 +108,16 @@ class Sender:
         host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
         target = urlunsplit((parts.scheme, f"{_in_url(self._address(host, port, what))}:{port}", *parts[2:4], ""))
         try:
-            with self._open().stream(
-                "POST",
-                target,
-                content=request.content,
-                headers={"Host": parts.netloc.rpartition("@")[2], "User-Agent": "mailflow", **request.headers},
-                extensions={"sni_hostname": host},
-            ) as answer:
+            with (
+                _hung_up_after(self.longest) as trace,
+                self._open().stream(
+                    "POST",
+                    target,
+                    content=request.content,
+                    headers={"Host": parts.netloc.rpartition("@")[2], "User-Agent": "mailflow", **request.headers},
+                    extensions={"sni_hostname": host, "trace": trace},
+                ) as answer,
+            ):
                 status = answer.status_code
         except httpx.HTTPError as error:
             # from None, and no words of it: they hold the address
@@ -97,7 +138,11 @@ class Sender:
     def _open(self) -> httpx.Client:
         if self._client is None:
             self._client = httpx.Client(
-                timeout=TIMEOUT.total_seconds(), follow_redirects=False, trust_env=False, verify=self.verify
+                timeout=TIMEOUT.total_seconds(),
+                follow_redirects=False,
+                trust_env=False,
+                verify=self.verify,
+                limits=httpx.Limits(max_keepalive_connections=0),  # whose socket `_hung_up_after` would not know
             )
         return self._client
 

@@ -58,8 +58,13 @@ class Arrivals:
     def of(cls, instants: Iterable[datetime]) -> "Arrivals":
         """From when each mail came, in any order; aware, UTC."""
         known = sorted(instants)
-        by_hour = Counter(map(_hour_of, known))
+        by_hour = Counter(map(hour_of, known))
         return cls(by_hour, known[0] if known else None, known[-1] if known else None)
+
+    def then(self, later: "Arrivals") -> "Arrivals":
+        """With all that has come since the beginning of some hour counted anew."""
+        by_hour = {**self.by_hour, **later.by_hour}
+        return Arrivals(by_hour, self.first_at or later.first_at, later.last_at or self.last_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +137,13 @@ def expected_mails(by_hour: Mapping[datetime, int], start: datetime, end: dateti
 
 def _hours(start: datetime, end: datetime) -> Iterable[tuple[datetime, float]]:
     """The clock hours from `start` to `end`, each with how much of it lies between them (0 to 1)."""
-    hour = _hour_of(start)
+    hour = hour_of(start)
     while hour < end:
         yield hour, (min(end, hour + HOUR) - max(start, hour)) / HOUR
         hour += HOUR
 
 
-def _hour_of(instant: datetime) -> datetime:
+def hour_of(instant: datetime) -> datetime:
     return instant.replace(minute=0, second=0, microsecond=0)
 
 

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 MIB, GIB = 1 << 20, 1 << 30
 CERTIFICATE_AHEAD = timedelta(days=21)
-CLOCK_OFF = timedelta(minutes=2)
-"""Why: undo windows and leases are seconds, and other servers refuse tokens and mail from the future."""
+CLOCK_OFF = timedelta(seconds=10)
+"""Why: undo windows are seconds, and other servers refuse tokens and mail from the future."""
 CLOCK_WRONG = timedelta(minutes=10)
 LITTLE_SPACE, NO_SPACE = GIB, 100 * MIB
 OLDEST_POSTGRES = 13
@@ -122,6 +122,8 @@ class StoreFacts:
     """What a write said that was taken back; '' if it went well."""
     free_octets: int | None = None
     """On the disk of SQLite's file."""
+    mode: int = 0
+    """What anybody may do with SQLite's file and the two beside it; 0 where there are none."""
 
 
 def judge_store(store: StoreFacts) -> Finding:
@@ -129,7 +131,7 @@ def judge_store(store: StoreFacts) -> Finding:
         if store.write_error:
             return failed(f"{store.place}: {store.write_error}", "make the folder writable, or correct [store] url")
         return ok(f"{store.place} is not there yet; the first start makes it")
-    return together([_revision(store), _write(store), *_journal(store)])
+    return together([_revision(store), _write(store), *_journal(store), *_privacy(store)])
 
 
 def _revision(store: StoreFacts) -> Finding:
@@ -170,6 +172,17 @@ def _journal(store: StoreFacts) -> list[Finding]:
             )
         ]
     return [ok("write-ahead log")]
+
+
+def _privacy(store: StoreFacts) -> list[Finding]:
+    if not store.mode & 0o077:
+        return []
+    return [
+        warning(
+            f"others may read or change all mail (mode {store.mode:04o})",
+            f"chmod 600 {store.place}*: in it is the key too that signs our Message-IDs",
+        )
+    ]
 
 
 def judge_space(where: str, free_octets: int, needed: int = LITTLE_SPACE) -> Finding:

@@ -77,8 +77,11 @@ class Numbers:
     time_to_person: Spread
     """From the first mail of a thread to a person's answer."""
     corrected: int
+    """Mails of which people said something; each counts once, with the last word about it."""
     agreed: int
-    """Corrections that say what the model said: action and intents."""
+    """Corrected mails of which people say what the model said: the same intents."""
+    right_actions: int
+    """Corrected mails with which was done what people say; where all answers are drafts, every mail is held."""
     agreement_by_intent: tuple[tuple[str, int, int], ...]
     """(intent, corrected, agreed)."""
     wrong_answers: int
@@ -101,6 +104,7 @@ def numbers(
     now: datetime,
 ) -> Numbers:
     """`confidences`: of the first intent, by message row of the corrected mails."""
+    said = last_of_each(corrections)
     actions: dict[date, Counter[str]] = {}
     intents: dict[str, Counter[str]] = {}
     for one in mails:
@@ -121,13 +125,14 @@ def numbers(
             (one.answered_at - one.received_at).total_seconds() for one in mails if one.answered_at is not None
         ),
         time_to_person=spread(_waits_for_person(mails, answers)),
-        corrected=len(corrections),
-        agreed=sum(map(is_agreed, corrections)),
-        agreement_by_intent=_agreement(corrections),
-        wrong_answers=sum(one.predicted_action == "reply" and not is_agreed(one) for one in corrections),
+        corrected=len(said),
+        agreed=sum(map(is_agreed, said)),
+        right_actions=sum(map(is_right_action, said)),
+        agreement_by_intent=_agreement(said),
+        wrong_answers=sum(_is_wrong_answer(one) for one in said),
         reopened=len(_reopened(mails)),
         answered_threads=len({one.thread_id for one in answered}),
-        reliability=_reliability(corrections, confidences),
+        reliability=_reliability(said, confidences),
         queue_age=queue_age(held_since, now),
     )
 
@@ -139,9 +144,23 @@ def spread(seconds: Iterable[float]) -> Spread:
     return Spread(len(values), median(values), quantiles(values, n=20, method="inclusive")[-1])
 
 
+def last_of_each(corrections: Sequence[CorrectionView]) -> list[CorrectionView]:
+    """The last word about each mail, newest first."""
+    newest = sorted(corrections, key=lambda one: (one.at, one.id))
+    return sorted({one.correction.message_id: one for one in newest}.values(), key=lambda one: (one.at, one.id))[::-1]
+
+
 def is_agreed(one: CorrectionView) -> bool:
-    said = one.correction
-    return said.action == one.predicted_action and set(said.intents) == set(one.predicted)
+    """Whether the model was right. Why intents alone: what is done with a mail, the policy says, and its rollout."""
+    return set(one.correction.intents) == set(one.predicted)
+
+
+def is_right_action(one: CorrectionView) -> bool:
+    return one.correction.action == one.predicted_action
+
+
+def _is_wrong_answer(one: CorrectionView) -> bool:
+    return one.predicted_action == "reply" and not (is_agreed(one) and is_right_action(one))
 
 
 def queue_age(held_since: Iterable[datetime], now: datetime) -> tuple[tuple[str, int], ...]:

@@ -8,6 +8,7 @@ Erase: one requester, by his address.
     quotes him; of the text only what its writer wrote newly is kept; his address and his names become [erased].
     An answer to him that has not gone out is not sent any more. A mail of his that still waits to be decided, and a
     thread with an answer to him that is on its way this moment, are left alone and counted: run it again.
+    So is what could not be overwritten yet in the log beside an SQLite file.
 
 Rule: what guards against answering an old mail again stays, as hashes: its UID and the SHA-256 of its bytes in the
 ledger, a tombstone with the hashes of its Message-ID and of what makes it itself. They show to whoever has the mail
@@ -57,6 +58,8 @@ class Counts:
     mutes: int = 0
     left: int = 0
     """What may not be taken away yet: see above."""
+    not_overwritten: int = 0
+    """1: SQLite's log beside the store still holds what was taken away, because somebody read it all the time."""
 
     def plus(self, other: "Counts") -> "Counts":
         return Counts(*(getattr(self, one.name) + getattr(other, one.name) for one in fields(Counts)))

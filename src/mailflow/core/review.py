@@ -62,6 +62,11 @@ DUE_WITHIN: dict[str, timedelta] = {
 """How long a thread of each priority may wait for a person."""
 
 
+def more_urgent(one: str, other: str) -> str:
+    """The priority of the two that may wait for less long."""
+    return min(one, other, key=DUE_WITHIN.__getitem__)
+
+
 class Box(StrEnum):
     """The lists of threads. Undo window and quarantine are lists of answers and of mails, not of threads."""
 
@@ -256,6 +261,10 @@ class TrailLine:
     actor: str
     kind: str
     sentence: str
+
+
+MARKED_AS_SPAM = "marked as spam"
+"""Why, of the correction that one key makes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ from mailflow.core.review import Account
 
 _SEEN_EVERY = timedelta(minutes=1)
 TOKEN_PREFIX = "mfl_"  # noqa: S105 - how a token is recognised, and found where it does not belong
+_ID = 16
+"""Characters by which a token is called in the trail and in lists."""
 _REFUSED = "name and password do not fit, or the account is closed"
 
 
@@ -51,6 +53,7 @@ class AccountsUnit(Protocol):
     def refusals(self, key: str, since: datetime) -> list[datetime]: ...
     def note_refusal(self, key: str, now: datetime, since: datetime) -> None: ...
     def forget_refusals(self, key: str) -> None: ...
+    def tell(self, actor: str, kind: str, sentence: str, now: datetime) -> None: ...
 
 
 class AccountsStore(Protocol):
@@ -109,15 +112,15 @@ class Access:
             unit.add_sign_in(SignIn(_hash(secret), SignInKind.SESSION, account.name, "", now, now, now + LONGEST))
         return secret
 
-    def who(self, secret: str) -> Signed | None:
-        """Whose session or token this is; None where it is none, or over."""
+    def who(self, secret: str, *, is_used: bool = True) -> Signed | None:
+        """Whose session or token this is; None where it is none, or over. `is_used`: whether that prolongs it."""
         now = self._clock.now()
         with self.store.view() as unit:
             found = unit.sign_in(_hash(secret))
             account = unit.account(found.account) if found else None
         if found is None or account is None or not account.is_active or is_over(found, now):
             return None
-        if now - found.seen_at > _SEEN_EVERY:
+        if is_used and now - found.seen_at > _SEEN_EVERY:
             with self.store.unit() as unit:
                 unit.seen(found.token_sha256, now)
         return Signed(account, found.kind)
@@ -148,8 +151,8 @@ class Access:
             if not unit.change_account(account, self._clock.now(), actor):
                 raise AccountProblem(f"there is no account {account.name}")
 
-    def set_password(self, name: str, password: str) -> None:
-        """All its sign-ins end. Raises AccountProblem."""
+    def set_password(self, name: str, password: str, actor: str = "") -> None:
+        """All its sign-ins end. Raises AccountProblem. `actor`: '' for the account itself."""
         self._check_password(password, name)
         hashed = self._passwords.hash(password)
         with self.store.unit() as unit:
@@ -157,6 +160,7 @@ class Access:
                 raise AccountProblem(f"there is no account {name}")
             unit.set_password_hash(name, hashed)
             unit.end_sign_ins(name)
+            unit.tell(actor or name, "password changed", name, self._clock.now())
 
     def close(self, name: str, actor: str) -> None:
         with self.store.view() as unit:
@@ -171,26 +175,31 @@ class Access:
 
     # ------------------------------------------------------------------ tokens
 
-    def add_token(self, name: str, what_for: str, lifetime: timedelta) -> str:
-        """The token, which is shown this once. Raises AccountProblem."""
+    def add_token(self, name: str, what_for: str, lifetime: timedelta, actor: str = "") -> str:
+        """The token, which is shown this once. Raises AccountProblem. `actor`: '' for the account itself."""
         now, secret = self._clock.now(), TOKEN_PREFIX + self._new_secret()
         with self.store.unit() as unit:
             if unit.account(name) is None:
                 raise AccountProblem(f"there is no account {name}")
             unit.add_sign_in(SignIn(_hash(secret), SignInKind.TOKEN, name, what_for, now, now, now + lifetime))
+            unit.tell(actor or name, "token made", f"{name}: {_hash(secret)[:_ID]}, {lifetime.days} days", now)
         return secret
 
     def tokens(self, name: str) -> list[SignIn]:
         with self.store.view() as unit:
             return [one for one in unit.sign_ins(name) if one.kind is SignInKind.TOKEN]
 
-    def revoke_token(self, name: str, token_sha256: str) -> bool:
-        """`token_sha256`: all of it or its beginning of at least 8 characters."""
+    def revoke_token(self, name: str, token_sha256: str, actor: str = "") -> bool:
+        """`token_sha256`: all of it or its beginning of at least 8 characters. `actor`: '' for the account itself."""
         if len(token_sha256) < 8:
             return False
         with self.store.unit() as unit:
             mine = [one for one in unit.sign_ins(name) if one.token_sha256.startswith(token_sha256)]
-            return len(mine) == 1 and unit.end_sign_in(mine[0].token_sha256)
+            is_done = len(mine) == 1 and unit.end_sign_in(mine[0].token_sha256)
+            if is_done:
+                sentence = f"{name}: {mine[0].token_sha256[:_ID]}"
+                unit.tell(actor or name, "token revoked", sentence, self._clock.now())
+            return is_done
 
 
 def _hash(secret: str) -> str:

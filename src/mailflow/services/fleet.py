@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from mailflow.core.fleet import DEAD_AFTER, HEARTBEAT, Buried, WorkerRecord, the_dead
+from mailflow.core.fleet import DEAD_AFTER, HEARTBEAT, Buried, Heard, WorkerRecord, hear, the_dead
 from mailflow.core.ports import Clock
 from mailflow.core.storage import Store, Unit
 
@@ -14,6 +14,8 @@ class Membership:
         """`is_running`: whether this machine has a process of that pid."""
         self._store, self._me, self._clock, self._is_running = store, me, clock, is_running
         self._beaten_at: datetime | None = None
+        self._heard: dict[str, Heard] = {}
+        """By worker."""
         self._listens_since = datetime.min.replace(tzinfo=UTC)
 
     def join(self) -> Buried:
@@ -50,5 +52,7 @@ class Membership:
 
     def _dead(self, unit: Unit, now: datetime) -> list[str]:
         """Who could not beat itself for a while (the database was gone) lets the others beat before it judges them."""
-        heard = [replace(one, seen_at=max(one.seen_at, self._listens_since)) for one in unit.workers()]
-        return the_dead(heard, self._me, now, self._is_running)
+        workers = unit.workers()
+        self._heard = heard = {one.id: hear(one, self._heard.get(one.id), now) for one in workers}
+        by_our_clock = [replace(one, seen_at=max(heard[one.id].at, self._listens_since)) for one in workers]
+        return the_dead(by_our_clock, self._me, now, self._is_running)

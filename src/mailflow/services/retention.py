@@ -1,9 +1,9 @@
 """Purge and erase, a few threads a transaction. The rules: core/retention.py.
 
-    purge   old threads -> bytes of old copies -> sentences of no thread -> small things -> one event that tells of it
-            -> what was deleted is overwritten
+    purge   old threads -> bytes of old copies -> sentences of no thread -> small things
+            -> what was deleted is overwritten -> one event that tells of it
     erase   his names from the headers of his mails -> threads in which he took part -> mails about him elsewhere
-            -> mails of his in quarantine -> mutes, notes, trail -> a receipt -> what was deleted is overwritten
+            -> mails of his in quarantine -> mutes, notes, trail -> what was deleted is overwritten -> a receipt
 
 Rule: a dry run does the same, transaction by transaction, and takes each back; so it counts what would be counted.
 """
@@ -17,7 +17,7 @@ from typing import Protocol
 from mailflow.core.message import Address
 from mailflow.core.octets import Octets
 from mailflow.core.ports import Clock
-from mailflow.core.retention import Counts, Person, Receipt, address_hmac
+from mailflow.core.retention import NOTHING, Counts, Person, Receipt, address_hmac
 from mailflow.errors import StoreError
 from mailflow.reading.headers import CappedPolicy, addresses, by_name, raw_fields
 
@@ -37,7 +37,7 @@ class RetentionUnit(Protocol):
     def serialize(self) -> None: ...
     def old_threads(self, cutoff: datetime, after: Place | None, limit: int) -> list[Place]: ...
     def open_old_threads(self, cutoff: datetime) -> int: ...
-    def purge_threads(self, thread_ids: list[int], now: datetime) -> Counts: ...
+    def purge_threads(self, thread_ids: list[int], cutoff: datetime, now: datetime) -> Counts: ...
     def purge_ledger(self, cutoff: datetime, after: int, now: datetime) -> tuple[int | None, Counts]: ...
     def purge_trail(self, cutoff: datetime, after: int) -> tuple[int | None, Counts]: ...
     def purge_rest(self, cutoff: datetime) -> Counts: ...
@@ -61,8 +61,11 @@ class RetentionStore(Protocol):
     def view(self) -> AbstractContextManager[RetentionUnit]: ...
     def opened(self, inbound_id: int) -> AbstractContextManager[Octets]: ...
     def key(self, name: str) -> bytes: ...
-    def overwrite(self) -> None:
-        """Let nothing of what was deleted be left in the files of the database, as far as that is in our hands."""
+    def overwrite(self) -> bool:
+        """Let nothing of what was deleted be left in the files of the database, as far as that is in our hands.
+
+        False: somebody reads there all the time, and it is left for now.
+        """
         ...
 
 
@@ -85,7 +88,7 @@ class Retention:
             with self._unit() as unit:
                 found = unit.old_threads(cutoff, place, THREADS_AT_ONCE)
                 if found:
-                    counts = counts.plus(unit.purge_threads([one for _, one in found], self._clock.now()))
+                    counts = counts.plus(unit.purge_threads([one for _, one in found], cutoff, self._now))
                     place = found[-1]
             if len(found) < THREADS_AT_ONCE:
                 break
@@ -93,8 +96,9 @@ class Retention:
         counts = counts.plus(self._step_by_step(lambda unit, after: unit.purge_trail(cutoff, after)))
         with self._unit() as unit:
             counts = counts.plus(unit.purge_rest(cutoff)).plus(Counts(left=unit.open_old_threads(cutoff)))
-            unit.tell_of_purge(cutoff, counts, self._clock.now(), self._actor)
-        self._overwrite()
+        counts = counts.plus(self._overwritten())
+        with self._unit() as unit:
+            unit.tell_of_purge(cutoff, counts, self._now, self._actor)
         return counts
 
     # ------------------------------------------------------------------ erase
@@ -114,12 +118,10 @@ class Retention:
         with self._unit() as unit:
             counts = counts.plus(unit.erase_elsewhere(only_address, threads))
         trail = self._step_by_step(lambda unit, after: unit.erase_from_trail(only_address, threads, after))
-        counts = counts.plus(trail)
+        counts = counts.plus(trail).plus(self._overwritten())
         hashed = address_hmac(self._store.key(KEY), address)
         with self._unit() as unit:
-            receipt = unit.keep_receipt(hashed, counts, self._now, self._actor, version)
-        self._overwrite()
-        return receipt
+            return unit.keep_receipt(hashed, counts, self._now, self._actor, version)
 
     def receipts(self, address: str) -> list[Receipt]:
         """Those of one address, oldest first."""
@@ -187,12 +189,12 @@ class Retention:
                 return counts
             after = last
 
-    def _overwrite(self) -> None:
+    def _overwritten(self) -> Counts:
         if self._dry_run:
-            return
+            return NOTHING
         begins, has_more = True, True
         while has_more:
             with self._unit() as unit:
                 has_more = unit.merge_index(begins=begins)
             begins = False
-        self._store.overwrite()
+        return NOTHING if self._store.overwrite() else Counts(not_overwritten=1)

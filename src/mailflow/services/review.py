@@ -7,6 +7,7 @@
 Rule: an answer of a person goes to the sender of the mail that it answers, and nowhere else (D1); it says that a person
 wrote it (no `Auto-Submitted`, RFC 3834, 5).
 Rule: pressing the button twice sends once: the Message-ID is made of thread and version, and is unique.
+Rule: nobody sends a text that he was not shown: who approves says which one he saw (`Prepared.shown`).
 """
 
 import hashlib
@@ -32,11 +33,26 @@ from mailflow.errors import MailflowError
 from mailflow.reading import thread
 from mailflow.services.processing import DeskIdentity
 
+EMPTY = "the answer is empty: write something, or take what is prepared"
+
 
 class NothingToAnswer(MailflowError):
     """The thread has no mail that could be answered, or nothing is prepared for it."""
 
     temporary = False
+
+
+class AnswerChanged(ThreadChanged):
+    """The answer is not the one that was shown to whoever approves it."""
+
+    def __init__(self, prepared: "Prepared") -> None:
+        who = prepared.by or "mailflow"
+        super().__init__(f"the answer is another one than you were shown, by {who}: read it, then approve it")
+        self.prepared = prepared
+
+
+class BegunByAPerson(NothingToAnswer):
+    """Somebody has begun an answer, which is no list's to send."""
 
 
 class CannedReplies(Protocol):
@@ -56,6 +72,11 @@ class Prepared:
     canned: str = ""
     by: str = ""
     """Who has begun it; '' where mailflow prepared it, or nobody did."""
+
+    @property
+    def shown(self) -> str:
+        """Says which text it is, to be given back by whoever approves it."""
+        return hashlib.sha256(self.markdown.encode()).hexdigest()[:32]
 
 
 class ReviewDesk:
@@ -79,7 +100,7 @@ class ReviewDesk:
         mail = answered_mail(view)
         message = self._message(mail)
         recipient = _recipient(message)
-        kept = view.draft
+        kept = view.draft if view.draft is not None and view.draft.markdown.strip() else None
         prepared = "" if is_answered(view) else self._prepared_markdown(mail, message)
         markdown = kept.markdown if kept else prepared
         return Prepared(
@@ -106,19 +127,36 @@ class ReviewDesk:
         intents = {one.intent for mail in view.mails for one in mail.intents}
         return sorted(self.canned.replies.items(), key=lambda item: not intents & set(item[1].intents))
 
-    def approve(self, view: ThreadView, version: int, account: str) -> int:
-        """Send what was prepared as it is. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged."""
+    def approve(self, view: ThreadView, version: int, account: str, shown: str) -> int:
+        """Send what was prepared as it is. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged.
+
+        `shown`: of the text that he saw. Raises AnswerChanged where it is another one by now.
+        """
+        prepared = self._to_approve(view)
+        if prepared.shown != shown:
+            raise AnswerChanged(prepared)
+        return self.send(view, version, prepared.markdown, account)
+
+    def approve_unseen(self, view: ThreadView, version: int, account: str) -> int:
+        """Send what mailflow prepared. Raises BegunByAPerson, NothingToAnswer, ThreadChanged."""
+        prepared = self._to_approve(view)
+        if prepared.by:
+            raise BegunByAPerson(f"{prepared.by} has begun an answer: read it, then approve it there")
+        return self.send(view, version, prepared.markdown, account)
+
+    def _to_approve(self, view: ThreadView) -> Prepared:
+        """Raises NothingToAnswer."""
         if is_answered(view):
             raise NothingToAnswer("the newest mail of this thread has its answer already: write another one")
         prepared = self.prepare(view)
         if not prepared.markdown.strip():
             raise NothingToAnswer("nothing is prepared for this thread: write an answer")
-        return self.send(view, version, prepared.markdown, account)
+        return prepared
 
     def send(self, view: ThreadView, version: int, markdown: str, account: str) -> int:
         """Queue an answer. Returns the outbox entry. Raises NothingToAnswer, ThreadChanged, AssetError."""
         if not markdown.strip():
-            raise NothingToAnswer("the answer is empty")
+            raise NothingToAnswer(EMPTY)
         if view.row.version != version:
             raise ThreadChanged(f"thread {view.row.id} has changed since you looked at it: look again, then decide")
         message = self._message(answered_mail(view))

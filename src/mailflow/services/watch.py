@@ -22,6 +22,7 @@ from mailflow.core.alarms import (
     QueueSample,
     answer_sample,
     changes,
+    hour_of,
     mail_sample,
     raised,
 )
@@ -73,6 +74,21 @@ class Watch:
         self.alarms = alarms
 
 
-def look_at(unit: Looks, now: datetime) -> tuple[Backlog, Arrivals]:
-    """All that a Watch wants of one unit."""
-    return unit.backlog(now), unit.arrivals(now - HISTORY - WEEK)
+class Looking:
+    """All that a Watch wants of one unit.
+
+    The weeks before are counted once an hour. Why: of 300,000 mails it takes 100 ms of CPU, each minute.
+    """
+
+    def __init__(self) -> None:
+        self._counted_in: datetime | None = None
+        """The hour."""
+        self._counted = Arrivals({}, None, None)
+
+    def __call__(self, unit: Looks, now: datetime) -> tuple[Backlog, Arrivals]:
+        hour = hour_of(now)
+        if hour == self._counted_in:
+            return unit.backlog(now), self._counted.then(unit.arrivals(hour))
+        self._counted = unit.arrivals(now - HISTORY - WEEK)
+        self._counted_in = hour
+        return unit.backlog(now), self._counted

@@ -5,6 +5,7 @@
 Rule: every route says what it needs; tests/web/test_access.py walks all of them with every role.
 Rule: a request that changes something and comes with a cookie comes from our own pages: Sec-Fetch-Site, and for clients
 that do not send it Origin, must say so (Fetch Metadata, W3C; OWASP's cross-site request forgery cheat sheet).
+Rule: a session ends without use; what an open page asks by itself is no use.
 Rule: the cookie is new at each sign-in (no session fixation), HttpOnly, SameSite=Lax, and on TLS Secure with the prefix
 __Host- (RFC 6265bis, 4.1.3).
 """
@@ -23,6 +24,7 @@ from mailflow.core.accounts import Signed
 from mailflow.core.review import Permission, may
 from mailflow.errors import MailflowError
 from mailflow.services.accounts import Access
+from mailflow.web.rendering import PARTIAL
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = "bearer "
@@ -90,7 +92,14 @@ def address_of(request: Request) -> str:
 
 def signed_in(request: Request) -> Signed | None:
     secret, _ = secret_of(request)
-    return _guard(request).access.who(secret) if secret else None
+    return _guard(request).access.who(secret, is_used=not is_background(request)) if secret else None
+
+
+def is_background(request: Request) -> bool:
+    """Whether a page that is open asks by itself: a session ends though the page of whoever left it asks on."""
+    path = request.url.path
+    is_refresh = request.method in SAFE_METHODS and PARTIAL in request.headers
+    return is_refresh or path == "/live" or (path.startswith("/threads/") and path.endswith("/look"))
 
 
 def needs(permission: Permission) -> Callable[[Request], Signed]:
@@ -102,7 +111,7 @@ def needs(permission: Permission) -> Callable[[Request], Signed]:
             query = f"?{request.url.query}" if request.url.query else ""
             raise SignInNeeded(request.url.path + query if request.method == "GET" else "/")
         if not may(signed.account.role, permission):
-            raise NotAllowed(f"this needs the permission `{permission}`, which the role {signed.account.role} has not")
+            raise NotAllowed(f"your account may not do this: its role is {signed.account.role}")
         return signed
 
     who.permission = permission  # type: ignore[attr-defined]  # read by the test that walks all routes

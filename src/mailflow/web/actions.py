@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from mailflow.core.review import Account, Correction, SavedDraft, ThreadChanged, ThreadView
+from mailflow.core.review import MARKED_AS_SPAM, Account, Correction, SavedDraft, ThreadChanged, ThreadView
 from mailflow.core.review_store import ReviewUnit
 from mailflow.errors import MailflowError
-from mailflow.services.review import answered_mail
+from mailflow.services.review import EMPTY, BegunByAPerson, answered_mail
 from mailflow.web.desk import WebDesk
 
 MOST_TEXT = 100_000
@@ -34,12 +34,13 @@ class Unclear(MailflowError):
 
 
 class DraftOfAnother(MailflowError):
-    """Somebody else has kept a draft since the page was shown; nothing was overwritten."""
+    """A draft was kept since the page was shown, by somebody else or in another tab; nothing was overwritten."""
 
     temporary = False
 
-    def __init__(self, draft: SavedDraft) -> None:
-        super().__init__(f"{draft.author} kept a draft of this thread meanwhile: read it, then keep yours or that one")
+    def __init__(self, draft: SavedDraft, account: Account) -> None:
+        who = "you, in another tab," if draft.author == account.name else draft.author
+        super().__init__(f"{who} kept a draft of this thread meanwhile: read it, then keep yours or that one")
         self.draft = draft
 
 
@@ -49,6 +50,10 @@ class Done:
     sentence: str
     entry_id: int | None = None
     """The answer that is on its way and may be cancelled."""
+    version: int | None = None
+    """Of the thread then: what was done can be taken back until somebody goes on with it."""
+    asleep_until: datetime | None = None
+    """Until when it slept before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +102,19 @@ def settled(view: ThreadView, seen: Seen, account: Account) -> int:
     if view.row.version == seen.version or seen.at is None:
         return seen.version
     since = [one for one in view.trail if one.at > seen.at]
-    is_own = bool(since) and all(one.actor == account.name and one.kind != "queued" for one in since)
-    return view.row.version if is_own else seen.version
+    is_own = all(one.actor == account.name and one.kind != "queued" for one in since)
+    # each own change is one version: where the sums differ, another one is before or between, whatever the clocks say
+    changes = sum(one.kind in _CHANGES for one in since)
+    return view.row.version if is_own and view.row.version == seen.version + changes else seen.version
+
+
+_CHANGES = frozenset(
+    {
+        *("held", "ignored", "closed", "assigned", "snoozed", "escalated"),
+        *("corrected", "split", "moved", "merged", "cancelled"),
+    }
+)
+"""Events of a person that make one version of a thread each."""
 
 
 def is_sent_already(view: ThreadView, seen: Seen, account: Account) -> bool:
@@ -116,19 +132,41 @@ def is_sent_already(view: ThreadView, seen: Seen, account: Account) -> bool:
 # ---------------------------------------------------------------------- answers
 
 
-def approve(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
-    """Send what is prepared. Raises NoSuchThread, NothingToAnswer, ThreadChanged."""
+def approve(desk: WebDesk, account: Account, thread_id: int, seen: Seen, shown: str) -> Done:
+    """Send what is prepared, if it is what was `shown`. Raises NoSuchThread, NothingToAnswer, ThreadChanged."""
     view = view_of(desk, thread_id)
-    return _sent(desk, view, seen, account, lambda version: desk.review.approve(view, version, account.name))
+    return _sent(desk, view, seen, account, lambda version: desk.review.approve(view, version, account.name, shown))
 
 
-def send(desk: WebDesk, account: Account, thread_id: int, seen: Seen, markdown: str) -> Done:
-    """Send what was written. Raises NoSuchThread, NothingToAnswer, ThreadChanged, AssetError."""
-    view, written = view_of(desk, thread_id), passage(markdown)
+def approve_unseen(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
+    """Send what mailflow prepared. Raises NoSuchThread, NothingToAnswer (where a person has begun one), ThreadChanged.
+
+    Why not what a person has begun: a list shows no texts.
+    """
+    view = view_of(desk, thread_id)
+    return _sent(desk, view, seen, account, lambda version: desk.review.approve_unseen(view, version, account.name))
+
+
+def send(
+    desk: WebDesk, account: Account, thread_id: int, seen: Seen, markdown: str, known_at: datetime | None = None
+) -> Done:
+    """Send what was written; it is kept first, so that nothing is lost. `known_at` as in `keep`.
+
+    Raises NoSuchThread, NothingToAnswer, Unclear, DraftOfAnother, ThreadChanged, AssetError.
+    """
+    written = passage(markdown)
+    if not written.strip():
+        raise Unclear(EMPTY)
+    keep(desk, account, thread_id, written, known_at)
+    view = view_of(desk, thread_id)
     words = desk.review.preview(written, view.row.subject, view.row.language or "en").text
-    return _sent(
+    done = _sent(
         desk, view, seen, account, lambda version: desk.review.send(view, version, written, account.name), words
     )
+    if done.entry_id is None:  # it is on its way since a moment ago: it is no draft beside itself
+        with desk.store.unit() as unit:
+            unit.drop_draft(view.row.id, account.name, desk.clock.now(), sent=written)
+    return done
 
 
 def _sent(
@@ -146,36 +184,59 @@ def _sent(
 
 
 def keep(
-    desk: WebDesk, account: Account, thread_id: int, markdown: str, known_at: datetime | None, canned: str = ""
+    desk: WebDesk,
+    account: Account,
+    thread_id: int,
+    markdown: str,
+    known_at: datetime | None,
+    canned: str = "",
+    *,
+    replaces: bool = False,
 ) -> SavedDraft:
     """Keep what somebody has begun to write. Raises NoSuchThread, DraftOfAnother.
 
-    `known_at`: when the draft was kept that he began with; None where there was none.
+    `known_at`: when the draft was kept that he began with; None where there was none. `replaces`: it does not go on
+    from that one. An empty text is none: what mailflow prepared is there again.
     """
     draft = SavedDraft(account.name, desk.clock.now(), passage(markdown), line(canned))
     with desk.store.unit() as unit:
-        if unit.thread_view(thread_id, draft.at) is None:
-            raise NoSuchThread(f"there is no thread {thread_id}")
-        other = unit.draft(thread_id)
-        if other is not None and other.author != account.name and (known_at is None or other.at > known_at):
-            raise DraftOfAnother(other)
-        unit.save_draft(thread_id, draft)
+        view = _whole(unit, thread_id, draft.at)
+        _known(unit.draft(view.row.id, to_change=True), known_at, account, draft.markdown)
+        if draft.markdown.strip():
+            unit.save_draft(view.row.id, draft, replaces=replaces)
+        else:
+            unit.drop_draft(view.row.id, account.name, draft.at)
     return draft
 
 
-def discard(desk: WebDesk, thread_id: int) -> Done:
-    """Forget what was begun; what mailflow prepared is there again."""
+def _whole(unit: ReviewUnit, thread_id: int, now: datetime) -> ThreadView:
+    """Of a merged thread, the one that took it over. Raises NoSuchThread."""
+    view = unit.thread_view(thread_id, now)
+    if view is None:
+        raise NoSuchThread(f"there is no thread {thread_id}")
+    return view
+
+
+def _known(kept: SavedDraft | None, known_at: datetime | None, account: Account, written: str = "") -> None:
+    """Raises DraftOfAnother where `kept` is not the draft that was shown, nor what was `written`."""
+    if kept is not None and kept.at != known_at and kept.markdown != written:
+        raise DraftOfAnother(kept, account)
+
+
+def discard(desk: WebDesk, account: Account, thread_id: int, known_at: datetime | None) -> Done:
+    """Forget what was begun; what mailflow prepared is there again. Raises NoSuchThread, DraftOfAnother."""
+    now = desk.clock.now()
     with desk.store.unit() as unit:
-        unit.drop_draft(thread_id)
-    return Done(thread_id, "the draft is gone; what was prepared is shown again")
+        view = _whole(unit, thread_id, now)
+        _known(unit.draft(view.row.id, to_change=True), known_at, account)
+        unit.drop_draft(view.row.id, account.name, now)
+    return Done(view.row.id, "the draft is gone; what was prepared is shown again")
 
 
-def fill_in(desk: WebDesk, account: Account, thread_id: int, name: str, fields: Mapping[str, str]) -> SavedDraft:
-    """A canned reply becomes the draft. Raises NoSuchThread, AssetError that names the field."""
-    view = view_of(desk, thread_id)
+def filled_in(desk: WebDesk, thread_id: int, name: str, fields: Mapping[str, str]) -> str:
+    """A canned reply, to become the draft. Raises NoSuchThread, AssetError that names the field."""
     clean = {key: line(value, MOST_TEXT) for key, value in fields.items()}
-    markdown = desk.review.canned_markdown(name, clean, view)
-    return keep(desk, account, thread_id, markdown, desk.clock.now(), name)
+    return desk.review.canned_markdown(name, clean, view_of(desk, thread_id))
 
 
 def cancel(desk: WebDesk, account: Account, entry_id: int) -> Done:
@@ -246,6 +307,18 @@ def reopen(desk: WebDesk, account: Account, thread_id: int, seen: Seen | None = 
     )
 
 
+def undo(desk: WebDesk, account: Account, thread_id: int, version: int, asleep_until: datetime | None = None) -> Done:
+    """Take back what closed a thread or put it to sleep, if nobody went on with it since. Raises ThreadChanged.
+
+    It is due, and asleep, as it was before.
+    """
+    now = desk.clock.now()
+    asleep = asleep_until if asleep_until is not None and now < asleep_until < now + LONGEST_SLEEP else None
+    with desk.store.unit() as unit:
+        unit.take_back(thread_id, version, asleep, account.name, now)
+    return Done(thread_id, "it waits for a person as it did before")
+
+
 def spam(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
     """It is closed, and the model learns that it is spam."""
     view, now = view_of(desk, thread_id), desk.clock.now()
@@ -254,7 +327,7 @@ def spam(desk: WebDesk, account: Account, thread_id: int, seen: Seen) -> Done:
     def do(unit: ReviewUnit, version: int | None) -> None:
         unit.set_status(thread_id, version, "ignored", account.name, now, "spam")
         if mail.action:
-            unit.correct(Correction(mail.id, (SPAM,), "none", mail.sender[0], "marked as spam"), account.name, now)
+            unit.correct(Correction(mail.id, (SPAM,), "none", mail.sender[0], MARKED_AS_SPAM), account.name, now)
 
     return _changed(desk, account, thread_id, seen, "it counts as spam", do)
 
@@ -317,11 +390,13 @@ def _changed(
         if view is None:
             raise NoSuchThread(f"there is no thread {thread_id}")
         change(unit, None if seen is None else settled(view, seen, account))
-    return Done(thread_id, sentence)
+        version = unit.thread_version(view.row.id)
+    return Done(view.row.id, sentence, version=version, asleep_until=view.row.snoozed_until)
 
 
 SNOOZES: dict[str, str] = {"1h": "1 hour", "4h": "4 hours", "tomorrow": "tomorrow, 9:00", "monday": "Monday, 9:00"}
 _MORNING = time(9)
+LONGEST_SLEEP = timedelta(days=731)
 
 
 def wake_at(until: str, now: datetime, zone: str) -> datetime:
@@ -350,11 +425,11 @@ def note(desk: WebDesk, account: Account, thread_id: int, text: str) -> Done:
     written = passage(text).strip()
     if not written:
         raise Unclear("the note is empty: write something")
+    now = desk.clock.now()
     with desk.store.unit() as unit:
-        if unit.thread_view(thread_id, desk.clock.now()) is None:
-            raise NoSuchThread(f"there is no thread {thread_id}")
-        unit.add_note(thread_id, account.name, written, desk.clock.now())
-    return Done(thread_id, "the note is kept")
+        row = _whole(unit, thread_id, now).row
+        unit.add_note(row.id, account.name, written, now)
+    return Done(row.id, "the note is kept")
 
 
 def correct(
@@ -420,6 +495,8 @@ class BulkDone:
     done: int
     left: tuple[tuple[int, str], ...]
     """(thread, why it was left as it was)."""
+    begun: int = 0
+    """Of those left: where a person has begun an answer, which is not approved unread."""
 
 
 def bulk(desk: WebDesk, account: Account, action: str, chosen: Sequence[tuple[int, int]], value: str = "") -> BulkDone:
@@ -431,16 +508,18 @@ def bulk(desk: WebDesk, account: Account, action: str, chosen: Sequence[tuple[in
     if len(chosen) > MOST_AT_ONCE:
         raise Unclear(f"more than {MOST_AT_ONCE} threads at once: choose fewer")
     left: list[tuple[int, str]] = []
+    begun = 0
     for thread_id, version in chosen:
         try:
             BULK[action](desk, account, thread_id, Seen(version), value)
         except MailflowError as error:
             left.append((thread_id, str(error)))
-    return BulkDone(len(chosen) - len(left), tuple(left))
+            begun += isinstance(error, BegunByAPerson)
+    return BulkDone(len(chosen) - len(left), tuple(left), begun)
 
 
 BULK: dict[str, Callable[[WebDesk, Account, int, Seen, str], Done]] = {
-    "approve": lambda desk, account, thread_id, seen, _: approve(desk, account, thread_id, seen),
+    "approve": lambda desk, account, thread_id, seen, _: approve_unseen(desk, account, thread_id, seen),
     "no-answer": no_answer,
     "spam": lambda desk, account, thread_id, seen, _: spam(desk, account, thread_id, seen),
     "close": close,

@@ -15,12 +15,14 @@ from zoneinfo import available_timezones
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request
 from fastapi.openapi.utils import get_openapi
+from pydantic import AwareDatetime
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from mailflow.core.accounts import LastAdmin, Signed, can_change
 from mailflow.core.delivery import OutboxState
 from mailflow.core.review import Account, Box, Filter, Permission, Sort, ThreadChanged, may
 from mailflow.services.numbers import numbers_of
+from mailflow.services.review import AnswerChanged
 from mailflow.web import actions
 from mailflow.web import api_values as v
 from mailflow.web.access import needs
@@ -199,6 +201,8 @@ def _news_of(desk: WebDesk, thread_id: int, seen: Seen) -> Iterator[None]:
     """A thread that changed is told with what is new in it."""
     try:
         yield
+    except AnswerChanged:
+        raise
     except ThreadChanged as error:
         raise ChangedSince(str(error), actions.view_of(desk, thread_id), seen.at) from error
 
@@ -231,6 +235,12 @@ def _add_deciding(router: APIRouter) -> None:
     def snooze(desk: Desk, signed: Worker, thread_id: Id, body: v.SnoozeBody) -> v.DoneOut:
         with _news_of(desk, thread_id, body.seen):
             return _out(actions.snooze(desk, signed.account, thread_id, body.seen, body.until))
+
+    @router.post("/threads/{thread_id}/undo")
+    def undo(desk: Desk, signed: Worker, thread_id: Id, body: v.UndoBody) -> v.DoneOut:
+        """Of what closed it, marked it as spam or put it to sleep: it is due as it was, and no model learns from it."""
+        with _news_of(desk, thread_id, Seen(body.version)):
+            return _out(actions.undo(desk, signed.account, thread_id, body.version, body.asleep_until))
 
     @router.post("/threads/{thread_id}/merge")
     def merge(desk: Desk, signed: Worker, thread_id: Id, body: v.MergeBody) -> v.DoneOut:
@@ -273,15 +283,15 @@ def _add_decision(router: APIRouter, name: str, decide: Decide) -> None:
 
 def _add_writing(router: APIRouter) -> None:
     @router.post("/threads/{thread_id}/approve")
-    def approve(desk: Desk, signed: Worker, thread_id: Id, body: v.SeenBody) -> v.DoneOut:
-        """Send what is prepared, as it is."""
+    def approve(desk: Desk, signed: Worker, thread_id: Id, body: v.ApproveBody) -> v.DoneOut:
+        """Send what is prepared, as it is. Where it is not what was shown: 409, with `answer`."""
         with _news_of(desk, thread_id, body.seen):
-            return _out(actions.approve(desk, signed.account, thread_id, body.seen))
+            return _out(actions.approve(desk, signed.account, thread_id, body.seen, body.shown))
 
     @router.post("/threads/{thread_id}/send")
     def send(desk: Desk, signed: Worker, thread_id: Id, body: v.SendBody) -> v.DoneOut:
         with _news_of(desk, thread_id, body.seen):
-            return _out(actions.send(desk, signed.account, thread_id, body.seen, body.markdown))
+            return _out(actions.send(desk, signed.account, thread_id, body.seen, body.markdown, body.known_at))
 
     @router.get("/threads/{thread_id}/draft")
     def draft(desk: Desk, signed: Reader, thread_id: Id) -> v.PreparedOut:
@@ -296,6 +306,7 @@ def _add_writing(router: APIRouter) -> None:
             canned=said.canned,
             by=said.by,
             at=view.draft.at if view.draft else None,
+            shown=said.shown,
         )
 
     @router.put("/threads/{thread_id}/draft")
@@ -304,8 +315,9 @@ def _add_writing(router: APIRouter) -> None:
         return v.SavedDraftOut.model_validate(kept)
 
     @router.delete("/threads/{thread_id}/draft")
-    def discard(desk: Desk, signed: Worker, thread_id: Id) -> v.DoneOut:
-        return _out(actions.discard(desk, thread_id))
+    def discard(desk: Desk, signed: Worker, thread_id: Id, known_at: AwareDatetime | None = None) -> v.DoneOut:
+        """`known_at`: `at` of the draft that was read. Its words stay in the trail."""
+        return _out(actions.discard(desk, signed.account, thread_id, known_at))
 
     @router.post("/threads/{thread_id}/preview")
     def preview(desk: Desk, signed: Reader, thread_id: Id, body: v.PreviewBody) -> v.PreviewOut:
@@ -321,7 +333,8 @@ def _add_writing(router: APIRouter) -> None:
     @router.post("/threads/{thread_id}/canned")
     def fill_in(desk: Desk, signed: Worker, thread_id: Id, body: v.CannedBody) -> v.SavedDraftOut:
         """A canned reply, filled in, becomes the draft."""
-        kept = actions.fill_in(desk, signed.account, thread_id, body.name, body.fields)
+        markdown = actions.filled_in(desk, thread_id, body.name, body.fields)
+        kept = actions.keep(desk, signed.account, thread_id, markdown, body.known_at, body.name, replaces=True)
         return v.SavedDraftOut.model_validate(kept)
 
 

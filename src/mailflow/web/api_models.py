@@ -125,7 +125,7 @@ def models_router(comparisons: Comparisons) -> APIRouter:
 
     def listed() -> ModelsOut:
         candidates = (
-            CandidateOut(name=one.name, version=one.version, is_compared=_is_compared(comparisons, one))
+            CandidateOut(name=one.name, version=one.version, is_compared=not comparisons.why_not(one))
             for one in comparisons.candidates()
         )
         return ModelsOut(current=models.current(), previous=models.previous(), candidates=tuple(candidates))
@@ -152,8 +152,8 @@ def models_router(comparisons: Comparisons) -> APIRouter:
     @router.post("/models/{name}/promote")
     def promote(signed: Lead, name: Name) -> ModelsOut:
         candidate = known(name)
-        if not _is_compared(comparisons, candidate):
-            raise ModelError(f"compare {candidate.name} with the model that works first")
+        if why_not := comparisons.why_not(candidate):
+            raise ModelError(why_not)
         models.promote(candidate.name, signed.account.name)
         return listed()
 
@@ -163,8 +163,3 @@ def models_router(comparisons: Comparisons) -> APIRouter:
         return listed()
 
     return router
-
-
-def _is_compared(comparisons: Comparisons, candidate: Candidate) -> bool:
-    found = comparisons.of(candidate.version)
-    return found is not None and found.report is not None

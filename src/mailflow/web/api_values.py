@@ -52,8 +52,17 @@ class SeenBody(Value):
         return actions.Seen(self.version, self.seen_at)
 
 
+class ApproveBody(SeenBody):
+    shown: Line = Field(description="of the draft that was read: nobody sends a text that he was not shown")
+
+
 class WhyBody(SeenBody):
     why: Line = ""
+
+
+class UndoBody(Value):
+    version: int = Field(ge=0, le=MOST_ID, description="of the thread after what is taken back")
+    asleep_until: AwareDatetime | None = Field(default=None, description="`snoozed_until` before it")
 
 
 class ReasonBody(SeenBody):
@@ -62,6 +71,9 @@ class ReasonBody(SeenBody):
 
 class SendBody(SeenBody):
     markdown: Passage
+    known_at: AwareDatetime | None = Field(
+        default=None, description="`at` of the draft that it began with; null where there was none"
+    )
 
 
 class AssignBody(SeenBody):
@@ -105,6 +117,9 @@ class PreviewBody(Value):
 class CannedBody(Value):
     name: Line
     fields: dict[Line, Passage] = Field(default_factory=dict, max_length=50)
+    known_at: AwareDatetime | None = Field(
+        default=None, description="`at` of the draft that it replaces; null where there was none"
+    )
 
 
 class Chosen(Value):
@@ -362,6 +377,7 @@ class PreparedOut(Value):
     canned: str
     by: str = Field(description="who has begun it; empty where mailflow prepared it, or nobody did")
     at: datetime | None = Field(description="when it was kept; give it back as `known_at`")
+    shown: str = Field(description="says which text it is; give it back to approve it")
 
 
 class PreviewOut(Value):
@@ -510,8 +526,9 @@ class NumbersOut(Value):
     automation: float | None
     time_to_answer: SpreadOut
     time_to_person: SpreadOut
-    corrected: int
-    agreed: int
+    corrected: int = Field(description="mails of which people said something")
+    agreed: int = Field(description="of those, with the intents that the model said")
+    right_actions: int = Field(description="of those, with which was done what people say")
     agreement_by_intent: tuple[AgreementOut, ...]
     wrong_answers: int
     reopened: int
@@ -533,6 +550,7 @@ class NumbersOut(Value):
             time_to_person=SpreadOut.model_validate(found.time_to_person),
             corrected=found.corrected,
             agreed=found.agreed,
+            right_actions=found.right_actions,
             agreement_by_intent=tuple(
                 AgreementOut(intent=intent, corrected=corrected, agreed=agreed)
                 for intent, corrected, agreed in found.agreement_by_intent

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from mailflow.core.delivery import OutboxState
 from mailflow.core.review import BOX_TITLES, Account, Permission, may
@@ -10,6 +10,7 @@ from mailflow.core.review_store import ReviewUnit
 from mailflow.core.storage import OutboxView
 from mailflow.web.desk import WebDesk
 from mailflow.web.filters import MOST_ID
+from mailflow.web.told import believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ _DONE: dict[str, str] = {
     "close": "#{of} is closed",
     "snooze": "#{of} sleeps",
     "reopen": "#{of} waits for a person again",
+    "undo": "#{of} waits for a person as it did before",
     "assign": "#{of} is handed over",
     "escalate": "#{of} is urgent now",
     "correct": "The correction of #{of} is kept; the next model learns from it",
@@ -85,7 +87,7 @@ _DONE: dict[str, str] = {
     "quarantine": "It will be tried again",
     "view": "The view is kept",
 }
-_REOPENS = frozenset({"no-answer", "spam", "close", "snooze"})
+_TAKEN_BACK = frozenset({"no-answer", "spam", "close", "snooze"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,17 @@ class Flash:
     of: int
     leaves: OutboxView | None
     """An answer that can be cancelled yet."""
-    reopens: bool
-    """Whether `of` can be opened again."""
+    version: int
+    """Of the thread `of` after what was done, where it can be taken back; else 0."""
+    slept: str = ""
+    """Until when it was asleep before."""
+    said: datetime | None = None
     problems: Sequence[str] = ()
 
 
-def flash_of(unit: ReviewUnit, asked: Mapping[str, str], account: Account) -> Flash | None:
-    """From the address that an action led to: did=approve&of=7&entry=12."""
+def flash_of(unit: ReviewUnit, desk: WebDesk, address: Mapping[str, str], account: Account) -> Flash | None:
+    """From the address that an action led to: did=approve&of=7&entry=12, with our mark (told.py)."""
+    asked = believed(desk, account, address)
     did, of, entry = asked.get("did", ""), _number(asked.get("of", "")), _number(asked.get("entry", ""))
     if did == "bulk":
         return _bulk_flash(asked)
@@ -109,13 +115,19 @@ def flash_of(unit: ReviewUnit, asked: Mapping[str, str], account: Account) -> Fl
     found = unit.outbox_entry(entry) if entry else None
     leaves = found if found is not None and found.state is OutboxState.QUEUED else None
     works = may(account.role, Permission.WORK)
-    return Flash(_DONE[did].format(of=of), of, leaves if works else None, works and did in _REOPENS and of > 0)
+    version = _number(asked.get("version", "")) if works and did in _TAKEN_BACK else 0
+    said = datetime.fromtimestamp(int(asked["said"]), UTC)
+    return Flash(_DONE[did].format(of=of), of, leaves if works else None, version, asked.get("slept", ""), said)
 
 
 def _bulk_flash(asked: Mapping[str, str]) -> Flash:
     done, left = _number(asked.get("done", "")), [one for one in asked.get("left", "").split(",") if one.isdecimal()]
     problems = [f"left as they were, because they changed or do not allow it: {', '.join(f'#{one}' for one in left)}"]
-    return Flash(f"{done} threads are done", 0, None, False, problems if left else ())
+    if begun := _number(asked.get("begun", "")):
+        problems.append(f"a person has begun the answer of {begun} of them: read it there, then approve it")
+    return Flash(
+        f"{done} {'thread is' if done == 1 else 'threads are'} done", 0, None, 0, problems=problems if left else ()
+    )
 
 
 def _number(text: str) -> int:

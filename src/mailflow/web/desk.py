@@ -18,5 +18,7 @@ class WebDesk:
     clock: Clock
     name: str
     """Of the desk, for the head of each page."""
+    told_key: bytes
+    """Marks what pages tell each other in addresses (told.py)."""
     most_counted: int = 1_000
     """A box with more threads says so and no more."""

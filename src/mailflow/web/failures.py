@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from mailflow.core.review import Account
 from mailflow.errors import MailflowError
-from mailflow.web.access import SignInNeeded
+from mailflow.web.access import SignInNeeded, signed_in
+from mailflow.web.actions import line
 from mailflow.web.desk import WebDesk
 from mailflow.web.problems import problem, problem_of, status_of
 from mailflow.web.rendering import HEADERS, PARTIAL, Page, Renderer
@@ -56,14 +58,30 @@ class FailurePage(Page):
     what_to_do: str
 
 
+_OURS = 500
+
+
+def _whose(request: Request) -> Account | None:
+    """Who is signed in, for the way back; None where nobody can say."""
+    try:
+        signed = signed_in(request)
+    except MailflowError:
+        return None  # the database that knows him may be what failed
+    return signed.account if signed else None
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
 def add_failures(app: FastAPI, desk: WebDesk, renderer: Renderer) -> None:
     def told(request: Request, status: int, sentence: str) -> Response:
         page = FailurePage(
             title=_TITLES.get(status, "This did not work"),
             desk=desk.name,
-            account=None,  # the database that knows him may be what failed
+            account=_whose(request) if status < _OURS else None,
             status=status,
-            sentence=sentence,
+            sentence=_sentence(sentence),
             what_to_do=_WHAT_TO_DO.get(status, "Go back to the queue and begin there."),
         )
         return renderer.page(page, status, request)
@@ -85,7 +103,8 @@ def add_failures(app: FastAPI, desk: WebDesk, renderer: Renderer) -> None:
         problems = error.errors() if isinstance(error, RequestValidationError) else ()
         if any(one["loc"][0] == "path" for one in problems):
             return told(request, 404, "")
-        return told(request, 400, next((f"{one['loc'][-1]}: {one['msg']}" for one in problems), ""))
+        field = next((str(one["loc"][-1]) for one in problems), "")
+        return told(request, 400, f"The field `{line(field, 40)}` says something else than it may" if field else "")
 
     def unforeseen(request: Request, error: Exception) -> Response:
         number = secrets.token_hex(4)

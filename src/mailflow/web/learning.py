@@ -9,13 +9,14 @@ Why a comparison runs in a thread: it reads and classifies a thousand mails twic
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Annotated, ClassVar, Protocol
 
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from mailflow.core.accounts import Signed
-from mailflow.core.numbers import is_agreed
+from mailflow.core.numbers import is_agreed, last_of_each
 from mailflow.core.replay import Change, ReplayReport
 from mailflow.core.review import CorrectionView, Permission, may
 from mailflow.errors import MailflowError
@@ -68,6 +69,8 @@ class Comparison:
     """One that runs or has run, in memory: it is made anew in minutes."""
 
     candidate: Candidate
+    against: str = ""
+    """Version of the model that was at work."""
     share: float = 0.0
     report: ReplayReport | None = None
     error: str = ""
@@ -94,12 +97,21 @@ class Comparisons:
     def of(self, version: str) -> Comparison | None:
         return self._by_version.get(version)
 
+    def why_not(self, candidate: Candidate) -> str:
+        """Why it may not go to work; '' where it may."""
+        found, current = self.of(candidate.version), self.models.current()
+        if found is None or found.report is None:
+            return f"compare {candidate.name} with the model that works first"
+        if found.against != current:
+            return f"{candidate.name} was compared with {found.against}, and {current} works now: compare them again"
+        return ""
+
     def begin(self, candidate: Candidate) -> bool:
         """False where one runs already."""
         with self._lock:
             if any(one.is_running for one in self._by_version.values()):
                 return False
-            comparison = self._by_version[candidate.version] = Comparison(candidate)
+            comparison = self._by_version[candidate.version] = Comparison(candidate, self.models.current())
         threading.Thread(target=self._run, args=(comparison,), name="compare", daemon=True).start()
         return True
 
@@ -118,6 +130,7 @@ class Comparisons:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPage(Page):
     template: ClassVar[str] = "training.html.j2"
+    now: datetime
     corrections: Sequence[CorrectionView]
     agreement: Sequence[tuple[str, int, int]]
     """(intent, looked at, agreed)."""
@@ -149,6 +162,7 @@ def learning_router(renderer: Renderer, comparisons: Comparisons) -> APIRouter:
                 title="Training",
                 desk=desk.name,
                 account=signed.account,
+                now=desk.clock.now(),
                 corrections=corrections,
                 agreement=agreement(corrections),
                 current=models.current(),
@@ -194,9 +208,10 @@ def learning_router(renderer: Renderer, comparisons: Comparisons) -> APIRouter:
     @router.post("/training/promote")
     def promote(request: Request, signed: Lead, name: Annotated[str, Form()]) -> Response:
         candidate = chosen(name)
-        found = comparisons.of(candidate.version) if candidate else None
-        if candidate is None or found is None or found.report is None:
-            return training(request, signed, f"compare {name} with the model that works first", 409)
+        if candidate is None:
+            return training(request, signed, f"there is no model {name}: `mailflow train --into` makes one", 409)
+        if why_not := comparisons.why_not(candidate):
+            return training(request, signed, why_not, 409)
         return _tried(lambda: models.promote(candidate.name, signed.account.name), request, signed)
 
     @router.post("/training/rollback")
@@ -216,7 +231,7 @@ def learning_router(renderer: Renderer, comparisons: Comparisons) -> APIRouter:
 def agreement(corrections: Sequence[CorrectionView]) -> list[tuple[str, int, int]]:
     """(intent as a person says, looked at, agreed), the most frequent first."""
     sums: dict[str, list[int]] = {}
-    for one in corrections:
+    for one in last_of_each(corrections):
         of = sums.setdefault(one.correction.intents[0] if one.correction.intents else "none of ours", [0, 0])
         of[0] += 1
         of[1] += is_agreed(one)

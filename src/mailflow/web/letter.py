@@ -28,6 +28,7 @@ from mailflow.reading.contents import PICTURE_TYPES, file_of, html_of, pictures_
 from mailflow.web import actions
 from mailflow.web.access import needs
 from mailflow.web.desk import WebDesk
+from mailflow.web.filenames import saved_name
 from mailflow.web.filters import MOST_ID
 from mailflow.web.rendering import HEADERS
 
@@ -70,6 +71,14 @@ _SCHEMES = frozenset({"http", "https", "mailto", "cid", "data"})
 _DATA_PICTURE = re.compile(rf"data:({'|'.join(sorted(map(re.escape, PICTURE_TYPES)))});base64,[A-Za-z0-9+/=\s]*")
 
 
+_HREF = re.compile(r'<a href="')
+"""As nh3 writes it: quotes and `<` in an address are escaped, so this stands nowhere else.
+
+Why links say where they lead, and lead nowhere: whoever follows one by habit is on a page of strangers, signed in here.
+Their addresses stand below the letter, to be read and copied.
+"""
+
+
 @dataclass(slots=True)
 class Cleaned:
     """A letter that may be shown, and what it wanted to load."""
@@ -91,7 +100,7 @@ def cleaned(source: str, pictures: Mapping[str, str], *, with_pictures: bool) ->
             return _picture(value, pictures, found, with_pictures)
         return value
 
-    found.html = nh3.clean(
+    clean = nh3.clean(
         source,
         tags=set(_TAGS),
         clean_content_tags=set(_WITH_CONTENT),
@@ -100,8 +109,9 @@ def cleaned(source: str, pictures: Mapping[str, str], *, with_pictures: bool) ->
         url_schemes=set(_SCHEMES),
         url_relative="deny",
         filter_style_properties=set(_PROPERTIES),
-        link_rel="noopener noreferrer nofollow",
+        link_rel=None,
     )
+    found.html = _HREF.sub('<a title="', clean)
     return found
 
 
@@ -148,12 +158,16 @@ body{margin:12px;font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
 img{max-width:100%;height:auto}
 img:not([src]){display:inline-block;min-width:2em;min-height:1em;border:1px dashed #767676;padding:2px 6px}
 table{max-width:100%}
+a{color:#1f52bd;text-decoration:underline;cursor:help}
 .of-desk{margin:-12px -12px 12px;padding:8px 12px;background:#eef2f8;color:#1c2330;border-bottom:1px solid #b9c3d3;
 font:13px/1.5 system-ui,sans-serif}
 .links{margin:24px 0 0;padding-top:8px;border-top:1px solid #b9c3d3;font:13px/1.5 system-ui,sans-serif;color:#1c2330}
 """
 _FENCE = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:{more}; {frames}"
 _FRAMES = "frame-ancestors 'self'; form-action 'none'; base-uri 'none'"
+
+
+_LEADS = "Where its links lead (they cannot be followed from here: read the address, then copy it):"
 
 
 def frame_headers(*, with_pictures: bool = False) -> dict[str, str]:
@@ -165,7 +179,7 @@ def letter_document(letter: Cleaned, *, with_pictures: bool) -> str:
     note = _picture_note(letter.pictures, with_pictures=with_pictures)
     banner = f'<p class="of-desk">{html.escape(note)}</p>' if note else ""
     listed = "".join(f"<li>{html.escape(one[:300])}</li>" for one in letter.links[:50])
-    links = f'<div class="links">Where its links lead:<ul>{listed}</ul></div>' if listed else ""
+    links = f'<div class="links">{_LEADS}<ul>{listed}</ul></div>' if listed else ""
     return _document(f"{banner}{letter.html}{links}")
 
 
@@ -200,9 +214,7 @@ def saved_as(content_type: str) -> str:
 
 def content_disposition(filename: str) -> str:
     """For saving (RFC 6266): no path, no control character, and an ASCII name for old clients."""
-    last = re.split(r"[/\\]", filename)[-1]
-    name = "".join(char if char.isprintable() and char not in ':*?"<>|' else "_" for char in last).strip(". ")
-    name = (name or "attachment")[:150]
+    name = saved_name(filename)
     plain = name.encode("ascii", "replace").decode("ascii").replace("?", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
 

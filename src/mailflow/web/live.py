@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from time import monotonic
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -111,12 +112,16 @@ def live_router() -> APIRouter:
 
 
 async def _stream(request: Request, after: int) -> AsyncIterator[str]:
+    """Ends with the session, at the latest BEAT after it, however much happens."""
     news: News = request.app.state.news
     yield "retry: 3000\n\n"
-    async for happened in news.events(after):
-        if happened is None:
+    asked = monotonic()
+    async for happened in news.events(after, BEAT):
+        if happened is None or monotonic() - asked >= BEAT:
+            asked = monotonic()
             if await run_in_threadpool(signed_in, request) is None:
                 return
+        if happened is None:
             yield ": still here\n\n"
         else:
             newest, threads = happened

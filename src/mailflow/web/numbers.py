@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated, ClassVar
 
@@ -14,8 +15,9 @@ from mailflow.core.review import Permission
 from mailflow.services.numbers import numbers_of
 from mailflow.web.access import needs
 from mailflow.web.desk import WebDesk
-from mailflow.web.plots import Plot, columns, rows
+from mailflow.web.plots import Plot, Rows, columns, rows
 from mailflow.web.rendering import HEADERS, Page, Renderer
+from mailflow.web.words import name, reason
 
 KINDS = ("reply", "review", "none")
 NAMES = {"reply": "answered", "review": "held", "none": "ignored", "agreed": "agreed", "other": "said otherwise"}
@@ -30,10 +32,11 @@ class NumbersPage(Page):
     days: int
     numbers: Numbers
     by_day: Plot
-    by_intent: Plot
-    by_reason: Plot
-    queue_age: Plot
+    by_intent: Rows
+    by_reason: Rows
+    queue_age: Rows
     reliability: Plot
+    reliability_rows: Sequence[tuple[str, Mapping[str, int]]]
     kinds: tuple[str, ...] = KINDS
     names: dict[str, str]
 
@@ -45,6 +48,10 @@ def numbers_router(renderer: Renderer) -> APIRouter:
     def page(request: Request, signed: Reader, days: Days = 30) -> Response:
         desk: WebDesk = request.app.state.desk
         found = numbers_of(desk.store, days, desk.clock.now())
+        held = found.held_by_reason
+        bins = [
+            (f"{one.low:.1f}", {"agreed": one.agreed, "other": one.mails - one.agreed}) for one in found.reliability
+        ]
         return renderer.page(
             NumbersPage(
                 title="Numbers",
@@ -52,18 +59,14 @@ def numbers_router(renderer: Renderer) -> APIRouter:
                 account=signed.account,
                 days=days,
                 numbers=found,
-                by_day=columns("Mails a day", [(f"{day:%m-%d}", of) for day, of in found.by_day], KINDS),
-                by_intent=rows("Mails by intent", found.by_intent, KINDS),
-                by_reason=rows("Held by reason", [(name, {"review": n}) for name, n in found.held_by_reason], KINDS),
-                queue_age=rows("Age of the queue", [(name, {"review": n}) for name, n in found.queue_age], KINDS),
-                reliability=columns(
-                    "Confidence and what people said",
-                    [
-                        (f"{one.low:.1f}", {"agreed": one.agreed, "other": one.mails - one.agreed})
-                        for one in found.reliability
-                    ],
-                    ("agreed", "other"),
+                by_day=columns("Mails a day", [(f"{day:%m-%d}", of) for day, of in found.by_day], KINDS, NAMES),
+                by_intent=rows("Mails by intent", [(name(code), of) for code, of in found.by_intent], KINDS),
+                by_reason=rows("Held by reason", [(reason(code), {"review": n}) for code, n in held], KINDS),
+                queue_age=rows(
+                    "How long held threads have waited", [(age, {"review": n}) for age, n in found.queue_age], KINDS
                 ),
+                reliability=columns("Confidence and what people said", bins, ("agreed", "other"), NAMES),
+                reliability_rows=bins,
                 names=NAMES,
             )
         )

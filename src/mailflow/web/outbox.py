@@ -18,6 +18,7 @@ from mailflow.web.desk import WebDesk
 from mailflow.web.filters import MOST_ID
 from mailflow.web.rendering import LivePage, Renderer
 from mailflow.web.thread import back_to
+from mailflow.web.told import told
 
 MOST = 100
 Reader = Annotated[Signed, Depends(needs(Permission.READ))]
@@ -79,7 +80,7 @@ def outbox_router(renderer: Renderer) -> APIRouter:
                 now=now,
                 newest=newest,
                 side=side(unit, desk, signed.account, now, "/outbox"),
-                flash=flash_of(unit, dict(request.query_params), signed.account),
+                flash=flash_of(unit, desk, dict(request.query_params), signed.account),
                 sections=sections,
                 sent=unit.outbox(10, OutboxState.SENT),
                 may_work=may(signed.account.role, Permission.WORK),
@@ -98,9 +99,10 @@ def outbox_router(renderer: Renderer) -> APIRouter:
         """`back`: the thread that the button stood on, '' for the list of answers."""
         if action not in ACTIONS:
             raise actions.NoSuchThread(f"an answer is cancelled, retried or confirmed, not {actions.line(action, 40)}")
-        done = ACTIONS[action](request.app.state.desk, signed.account, entry_id)
+        desk: WebDesk = request.app.state.desk
+        done = ACTIONS[action](desk, signed.account, entry_id)
         if back and done.thread_id:
-            return back_to(done.thread_id, in_, action, done.thread_id)
-        return RedirectResponse(f"/outbox?did={action}&of={done.thread_id}", 303)
+            return back_to(desk, signed.account, done, in_, action)
+        return RedirectResponse(f"/outbox?{told(desk, signed.account, did=action, of=done.thread_id)}", 303)
 
     return router

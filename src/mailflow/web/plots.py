@@ -1,15 +1,19 @@
 """Plots as values: where each bar and label stands. Pure; pages/_plots.svg.j2 draws them, the page's CSS colours them.
 
 Rule: no plot without its table: what is drawn stands beside it in figures, for those who do not see it.
+Rule: names and figures of rows are words of the page, not of the drawing, so that they are as large as all others on a
+narrow screen; a drawing of columns has eight labels at most, which are larger there.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 WIDTH, HEIGHT = 720, 220
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 26
-ROW = 24
-LABEL_WIDTH = 210
+LEFT, RIGHT, TOP, BOTTOM = 60, 8, 14, 32
+LABELS = 8
+ROW = 100
+"""Width of the drawing of one row, which is as wide as there is room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,26 @@ class Plot:
     """For the legend."""
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    name: str
+    total: int
+    bars: tuple[Bar, ...]
+    of: Mapping[str, int]
+    """kind -> count."""
+
+    @property
+    def pair(self) -> tuple[str, Mapping[str, int]]:
+        return self.name, self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    title: str
+    rows: tuple[Row, ...]
+    kinds: tuple[str, ...]
+
+
 def nice_top(most: float) -> int:
     """The least of 1, 2, 5 times a power of ten that is not under `most`."""
     step = 1
@@ -56,8 +80,13 @@ def nice_top(most: float) -> int:
         step *= 10
 
 
-def columns(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str]) -> Plot:
-    """A column for each of `values` (name, kind -> count), its kinds one on the other."""
+def columns(
+    title: str,
+    values: Sequence[tuple[str, Mapping[str, int]]],
+    kinds: Sequence[str],
+    words: Mapping[str, str] = MappingProxyType({}),
+) -> Plot:
+    """A column for each of `values` (name, kind -> count), its kinds one on the other. `words`: for the kinds."""
     top = nice_top(max((sum(of.values()) for _, of in values), default=1) or 1)
     inner_height, inner_width = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
     step = inner_width / max(len(values), 1)
@@ -68,9 +97,9 @@ def columns(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: 
             height = inner_height * of.get(kind, 0) / top
             if height:
                 y -= height
-                says = f"{name}: {of[kind]} {kind}"
+                says = f"{name}: {of[kind]} {words.get(kind, kind)}"
                 bars.append(Bar(round(LEFT + n * step + step * 0.1, 1), round(y, 1), *_size(step, height), kind, says))
-    every = max(1, len(values) // 8)
+    every = max(1, -(-len(values) // LABELS))
     names = [
         Label(round(LEFT + (n + 0.5) * step, 1), HEIGHT - 8, name, "middle")
         for n, (name, _) in enumerate(values)
@@ -84,22 +113,21 @@ def columns(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: 
     return Plot(title, WIDTH, HEIGHT, tuple(bars), (*names, *marks), lines, tuple(kinds))
 
 
-def rows(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str]) -> Plot:
-    """A bar to the right for each of `values`, its kinds one behind the other, its sum at the end."""
+def rows(title: str, values: Sequence[tuple[str, Mapping[str, int]]], kinds: Sequence[str]) -> Rows:
+    """A bar to the right for each of `values`, its kinds one behind the other."""
     most = max((sum(of.values()) for _, of in values), default=1) or 1
-    inner = WIDTH - LABEL_WIDTH - 50
+    return Rows(title, tuple(_row(name, of, kinds, most) for name, of in values), tuple(kinds))
+
+
+def _row(name: str, of: Mapping[str, int], kinds: Sequence[str], most: int) -> Row:
     bars: list[Bar] = []
-    labels: list[Label] = []
-    for n, (name, of) in enumerate(values):
-        x, y = float(LABEL_WIDTH), n * ROW + 4
-        labels.append(Label(LABEL_WIDTH - 8, y + 13, name, "end"))
-        for kind in kinds:
-            width = inner * of.get(kind, 0) / most
-            if width:
-                bars.append(Bar(round(x, 1), y, round(width, 1), ROW - 8, kind, f"{name}: {of[kind]} {kind}"))
-                x += width
-        labels.append(Label(round(x + 6, 1), y + 13, str(sum(of.values()))))
-    return Plot(title, WIDTH, max(len(values), 1) * ROW + 4, tuple(bars), tuple(labels), (), tuple(kinds))
+    x = 0.0
+    for kind in kinds:
+        width = ROW * of.get(kind, 0) / most
+        if width:
+            bars.append(Bar(round(x, 2), 0, round(width, 2), 1, kind, f"{name}: {of[kind]} {kind}"))
+            x += width
+    return Row(name, sum(of.values()), tuple(bars), of)
 
 
 def _size(step: float, height: float) -> tuple[float, float]:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse
 from mailflow.core.accounts import AccountProblem, LastAdmin
 from mailflow.core.review import ThreadChanged, ThreadView
 from mailflow.errors import AssetError, MailflowError, ModelError, StoreError
-from mailflow.services.review import NothingToAnswer
+from mailflow.services.review import AnswerChanged, NothingToAnswer
 from mailflow.web.access import NotAllowed, SignInNeeded
 from mailflow.web.actions import DraftOfAnother, NoSuchThread, Unclear
 from mailflow.web.rendering import HEADERS
@@ -89,6 +89,8 @@ class ChangedSince(ThreadChanged):
 def _more(error: MailflowError) -> dict[str, Any]:
     if isinstance(error, ChangedSince):
         return {"version": error.version, "news": error.news}
+    if isinstance(error, AnswerChanged):
+        return {"answer": {"markdown": error.prepared.markdown, "shown": error.prepared.shown}}
     if isinstance(error, DraftOfAnother):
         draft = error.draft
         return {"draft": {"author": draft.author, "at": draft.at.isoformat(), "markdown": draft.markdown}}

@@ -17,6 +17,7 @@ from mailflow.web.desk import WebDesk
 from mailflow.web.filters import MOST_ID
 from mailflow.web.letter import raw_mail
 from mailflow.web.rendering import LivePage, Renderer
+from mailflow.web.told import told
 
 MOST = 100
 Reader = Annotated[Signed, Depends(needs(Permission.READ))]
@@ -49,7 +50,7 @@ def quarantine_router(renderer: Renderer) -> APIRouter:
                 now=now,
                 newest=unit.newest_event(),
                 side=side(unit, desk, signed.account, now, "/quarantine"),
-                flash=flash_of(unit, dict(request.query_params), signed.account),
+                flash=flash_of(unit, desk, dict(request.query_params), signed.account),
                 mails=unit.quarantined(MOST),
                 may_lead=may(signed.account.role, Permission.LEAD),
             )
@@ -61,7 +62,8 @@ def quarantine_router(renderer: Renderer) -> APIRouter:
 
     @router.post("/quarantine/{inbound_id:int}/retry")
     def retry(request: Request, signed: Lead, inbound_id: Id) -> Response:
-        actions.retry_quarantined(request.app.state.desk, signed.account, inbound_id)
-        return RedirectResponse("/quarantine?did=quarantine", 303)
+        desk: WebDesk = request.app.state.desk
+        actions.retry_quarantined(desk, signed.account, inbound_id)
+        return RedirectResponse(f"/quarantine?{told(desk, signed.account, did='quarantine')}", 303)
 
     return router

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.concurrency import run_in_threadpool
@@ -12,12 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from mailflow.core.accounts import Signed
 from mailflow.core.message import Role, Trust
 from mailflow.core.review import BOX_TITLES, DUE_WITHIN, Box, Filter, Permission, QueueRow, Sort, may
-from mailflow.web import actions
+from mailflow.web import actions, words
 from mailflow.web.access import needs
 from mailflow.web.boxes import Flash, Side, flash_of, side
 from mailflow.web.desk import WebDesk
 from mailflow.web.filters import AGES, MOST_ID, filter_of, filter_of_query, is_plain, place_of, place_text, query_of
 from mailflow.web.rendering import LivePage, Renderer
+from mailflow.web.told import told
 
 ROWS = 50
 Reader = Annotated[Signed, Depends(needs(Permission.READ))]
@@ -84,6 +84,8 @@ class QueuePage(LivePage):
     side: Side
     flash: Flash | None
     choices: Sequence[Choice]
+    most_options: int = 200
+    """Of more a list is no help, and the page would be large: the name is typed."""
     sorts: Sequence[tuple[str, str]]
     empty: tuple[str, str]
     may_bulk: bool
@@ -108,7 +110,7 @@ def queue_router(renderer: Renderer) -> APIRouter:
             values = unit.values_in_queue()
             here = filter_.box.value if is_plain(filter_) else query
             beside = side(unit, desk, account, now, here)
-            flash = flash_of(unit, asked, account)
+            flash = flash_of(unit, desk, asked, account)
         may_bulk = may(account.role, Permission.LEAD)
         return renderer.page(
             QueuePage(
@@ -144,10 +146,11 @@ def queue_router(renderer: Renderer) -> APIRouter:
         chosen = [pair for one in form.getlist("chosen") if (pair := _pair(str(one)))]
         action, query = str(form.get("action", "")), query_of(filter_of_query(str(form.get("in", ""))))
         value = str(form.get(action, ""))
-        done = await run_in_threadpool(actions.bulk, request.app.state.desk, signed.account, action, chosen, value)
+        desk: WebDesk = request.app.state.desk
+        done = await run_in_threadpool(actions.bulk, desk, signed.account, action, chosen, value)
         left = ",".join(str(thread_id) for thread_id, _ in done.left)
-        told = urlencode({"did": "bulk", "done": done.done, "left": left})
-        return RedirectResponse(f"/queue?{query}&{told}", 303)
+        said = told(desk, signed.account, did="bulk", done=done.done, left=left, begun=done.begun)
+        return RedirectResponse(f"/queue?{query}&{said}", 303)
 
     @router.post("/queue/views")
     def save_view(request: Request, signed: Reader, name: Text, in_: Annotated[str, Form(alias="in")] = "") -> Response:
@@ -157,7 +160,7 @@ def queue_router(renderer: Renderer) -> APIRouter:
             raise actions.Unclear("the view needs a name")
         with desk.store.unit() as unit:
             unit.save_view(signed.account.name, shown, query)
-        return RedirectResponse(f"/queue?{query}&did=view", 303)
+        return RedirectResponse(f"/queue?{query}&{told(desk, signed.account, did='view')}", 303)
 
     @router.post("/queue/views/{view_id:int}/drop")
     def drop_view(request: Request, signed: Reader, view_id: Annotated[int, Path(ge=1, le=MOST_ID)]) -> Response:
@@ -219,16 +222,10 @@ def _choices(filter_: Filter, values: Mapping[str, Sequence[str]], desk: WebDesk
     choices = []
     for name, options in known.items():
         chosen = getattr(filter_, name)
-        shown = [(one, one if name in ("partner", "assignee", "language") else _said(one)) for one in options]
+        shown = [(one, one if name in ("partner", "assignee", "language") else words.reason(one)) for one in options]
         shown += [("-", "nobody")] if name == "assignee" else []
-        shown += [(chosen, _said(chosen))] if chosen and chosen not in dict(shown) else []
+        shown += [(chosen, words.reason(chosen))] if chosen and chosen not in dict(shown) else []
         choices.append(Choice(name, labels.get(name, name.capitalize()), chosen, shown))
     age = next((name for name, age in AGES.items() if age == filter_.older_than), "")
     ages = {"1h": "1 hour", "4h": "4 hours", "1d": "1 day", "3d": "3 days", "7d": "7 days"}
     return [*choices, Choice("older", "Older than", age, tuple(ages.items()))]
-
-
-def _said(code: str) -> str:
-    """`guard:held_thread` as `held thread (guard)`: a row and a doubt of one name are two reasons."""
-    kind, _, name = code.rpartition(":")
-    return name.replace("_", " ") + (f" ({kind})" if kind else "")

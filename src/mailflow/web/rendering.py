@@ -20,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 from mailflow.core.review import Account, AccountRole, Permission, may
 from mailflow.web import words
+from mailflow.web.filenames import may_run
 
 FOLDER = Path(__file__).parent
 STATIC = FOLDER / "static"
@@ -74,14 +75,20 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        said: dict[str, Callable[..., str]] = {
+        said: dict[str, Callable[..., object]] = {
+            "acted": words.acted,
             "ago": words.ago,
             "due": words.due,
             "exact": words.exact,
+            "counted": words.counted,
             "local": words.local,
+            "may_run": may_run,
             "named": words.name,
             "percent": words.percent,
+            "reason": words.reason,
             "size": words.size,
+            "theirs": words.theirs,
+            "visible": words.visible,
         }
         self._environment.filters.update(said)
         self._environment.globals.update(may=_may, asset=_assets())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -37,6 +37,7 @@ class SignInPage(Page):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnPage(Page):
     template: ClassVar[str] = "own_account.html.j2"
+    now: datetime
     tokens: Sequence[SignIn]
     new_token: str
     """Shown this once."""
@@ -50,6 +51,7 @@ class AccountsPage(Page):
     template: ClassVar[str] = "accounts.html.j2"
     accounts: Sequence[Account]
     roles: Sequence[AccountRole] = tuple(AccountRole)
+    time_zones: Sequence[str]
     problem: str
 
 
@@ -116,6 +118,7 @@ def account_router(renderer: Renderer) -> APIRouter:
             title="Your account",
             desk=desk.name,
             account=signed.account,
+            now=desk.clock.now(),
             tokens=access(request).tokens(signed.account.name),
             new_token=new_token,
             time_zones=zones,
@@ -177,7 +180,12 @@ def account_router(renderer: Renderer) -> APIRouter:
         with access(request).store.view() as unit:
             accounts = unit.accounts()
         page = AccountsPage(
-            title="Accounts", desk=desk.name, account=signed.account, accounts=accounts, problem=problem
+            title="Accounts",
+            desk=desk.name,
+            account=signed.account,
+            accounts=accounts,
+            time_zones=zones,
+            problem=problem,
         )
         return renderer.page(page, status)
 
@@ -187,10 +195,19 @@ def account_router(renderer: Renderer) -> APIRouter:
 
     @router.post("/accounts")
     def add_account(
-        request: Request, signed: Admin, name: Text, role: Text, password: Text, display_name: Text = ""
+        request: Request,
+        signed: Admin,
+        name: Text,
+        role: Text,
+        password: Text,
+        display_name: Text = "",
+        time_zone: Text = "UTC",
     ) -> Response:
+        if time_zone not in zones:
+            return all_accounts(request, signed, f"{line(time_zone, 40)} is no time zone; choose one of the list", 422)
         try:
-            account = Account(name.strip(), line(display_name, 80) or name.strip(), AccountRole(role))
+            shown_as = line(display_name, 80) or name.strip()
+            account = Account(name.strip(), shown_as, AccountRole(role), time_zone=time_zone)
             access(request).add(account, password, signed.account.name)
         except (MailflowError, ValueError) as error:
             return all_accounts(request, signed, str(error), 422)

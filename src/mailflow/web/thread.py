@@ -42,7 +42,7 @@ from mailflow.core.review import (
 from mailflow.core.review_store import ReviewUnit
 from mailflow.core.storage import OutboxView
 from mailflow.errors import MailflowError
-from mailflow.services.review import Prepared, is_answered
+from mailflow.services.review import AnswerChanged, Prepared, is_answered
 from mailflow.web import actions
 from mailflow.web.access import needs
 from mailflow.web.actions import Done, Seen
@@ -53,6 +53,9 @@ from mailflow.web.letter import frame_headers
 from mailflow.web.marks import Block, blocks
 from mailflow.web.queue import people
 from mailflow.web.rendering import HEADERS, LivePage, Page, Renderer
+from mailflow.web.told import told
+from mailflow.web.words import name as word
+from mailflow.web.words import visible
 
 Reader = Annotated[Signed, Depends(needs(Permission.READ))]
 Worker = Annotated[Signed, Depends(needs(Permission.WORK))]
@@ -63,6 +66,8 @@ In = Annotated[str, Form(alias="in")]
 
 LEAVES_QUEUE = frozenset({"approve", "send", "no-answer", "spam", "close", "snooze"})
 """After these the next thread of the list is shown."""
+MOST_SUBJECT = 200
+"""Characters that stand in the head, which is always in sight; the rest is folded."""
 _CHARACTERS, _LINE, _LEAST, _MOST = 78, 24, 150, 620
 """Of the frame with the answer: characters a line; pixels a line, at least, at most."""
 
@@ -95,6 +100,7 @@ class Answer:
     """Of its frame, in pixels."""
     is_answered: bool
     draft: SavedDraft | None
+    """What somebody has begun, if it has any words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +136,7 @@ class ThreadPage(LivePage):
     may_work: bool
     edits: bool
     """Whether the editor is open."""
+    most_subject: int = MOST_SUBJECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +154,11 @@ class ChangedPage(Page):
     markdown: str
     """What was written, if it was a letter."""
     other: SavedDraft | None
-    """What somebody else has written meanwhile."""
+    """What somebody has written meanwhile, in the same place."""
+    prepared: Prepared | None
+    """The answer as it is now, where it is not the one that was approved."""
+    value: str
+    """What was said beside the action: a reason."""
     action: str
     query: str
 
@@ -158,8 +169,11 @@ class CannedPage(Page):
     view: ThreadView
     replies: Sequence[tuple[str, Canned, bool]]
     """(name, reply, whether it is for one of the thread's intents)."""
+    texts: Mapping[str, str]
+    """What each says, its fields named where they will stand."""
     query: str
     asked: str
+    draft_at: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +243,10 @@ def _add_pages(router: APIRouter, renderer: Renderer) -> None:
             account=signed.account,
             view=view,
             replies=found,
+            texts={name: _words_of(desk, view, name, one) for name, one, _ in found},
             query=_in(request.query_params.get("in", "")),
             asked=asked,
+            draft_at=view.draft.at.isoformat() if view.draft else "",
         )
         return renderer.page(page, request=request)
 
@@ -259,6 +275,14 @@ def _add_pages(router: APIRouter, renderer: Renderer) -> None:
         return renderer.page(page, request=request)
 
 
+def _words_of(desk: WebDesk, view: ThreadView, name: str, canned: Canned) -> str:
+    """'' where it cannot be written for this thread; choosing it says why."""
+    try:
+        return desk.review.canned_markdown(name, {one: f"[{word(one)}]" for one in canned.fields}, view)
+    except MailflowError:
+        return ""
+
+
 def _fits(asked: str, name: str, canned: Canned) -> bool:
     said = f"{name.replace('_', ' ')} {canned.title}".casefold()
     return all(word in said for word in asked.casefold().split())
@@ -269,12 +293,12 @@ def _page(desk: WebDesk, view: ThreadView, account: Account, asked: Mapping[str,
     with desk.store.view() as unit:
         newest = unit.newest_event()
         outgoing = unit.outbox_of_thread(view.row.id)
-        flash = flash_of(unit, asked, account)
+        flash = flash_of(unit, desk, asked, account)
         where = _where(unit, view.row, query, account, now)
         looked_at = _looked_at(view, asked.get("mail", ""))
         understood = _understood(unit, desk, view, looked_at) if looked_at else None
     return ThreadPage(
-        title=f"#{view.row.id} {view.row.subject or '(no subject)'}",
+        title=f"#{view.row.id} {visible(view.row.subject)[:MOST_SUBJECT] or '(no subject)'}",
         desk=desk.name,
         account=account,
         now=now,
@@ -341,13 +365,14 @@ def _shown(view: ThreadView, mails: Sequence[MailView]) -> list[ShownMail]:
 
 
 def _answer(desk: WebDesk, view: ThreadView) -> Answer:
+    draft = view.draft if view.draft is not None and view.draft.markdown.strip() else None
     try:
         prepared = desk.review.prepare(view)
     except MailflowError as error:
-        return Answer(None, str(error), 0, is_answered(view), view.draft)
+        return Answer(None, str(error), 0, is_answered(view), draft)
     lines = sum(len(line) // _CHARACTERS + 1 for line in prepared.markdown.splitlines())
     height = min(max(_LEAST, 56 + lines * _LINE), _MOST)
-    return Answer(prepared, "", height, is_answered(view), view.draft)
+    return Answer(prepared, "", height, is_answered(view), draft)
 
 
 def _understood(unit: ReviewUnit, desk: WebDesk, view: ThreadView, mail: MailView) -> Understood:
@@ -388,53 +413,87 @@ def _add_drafts(router: APIRouter, renderer: Renderer) -> None:
         in_: In = "",
         does: Text = "keep",
     ) -> Response:
-        """Kept as it is written, by the page itself; or by the button, which shows the page again."""
+        """Kept as it is written, by the page itself; or by the button, which shows the page again.
+
+        `does`: keep, discard, or mine, for what is kept in place of another draft that was shown.
+        """
         desk: WebDesk = request.app.state.desk
-        if does == "discard":
-            actions.discard(desk, thread_id)
-            return back_to(thread_id, in_, "discard", thread_id)
-        known = desk.clock.now() if does == "mine" else _moment(draft_at)
-        is_page = request.headers.get("X-Partial") is None
+        known, is_page = _moment(draft_at), request.headers.get("X-Partial") is None
         try:
-            draft = actions.keep(desk, signed.account, thread_id, markdown, known)
+            if does == "discard":
+                done = actions.discard(desk, signed.account, thread_id, known)
+                return back_to(desk, signed.account, done, in_, "discard")
+            draft = actions.keep(desk, signed.account, thread_id, markdown, known, replaces=does == "mine")
         except actions.DraftOfAnother as error:
             if not is_page:
                 return JSONResponse({"problem": str(error)}, 409, HEADERS)
-            view = actions.view_of(desk, thread_id)
-            written = actions.passage(markdown)
-            return _changed(renderer, desk, signed.account, view, "keep", Seen(0), written, in_, error.draft)
+            wanted = _Wanted("discard" if does == "discard" else "keep", Seen(0), in_, actions.passage(markdown))
+            return _changed(renderer, desk, signed.account, thread_id, wanted)
         if not is_page:
-            return JSONResponse({"at": draft.at.isoformat()}, headers=HEADERS)
-        return back_to(thread_id, in_, "keep", thread_id, edit=True)
+            answer = _answer(desk, actions.view_of(desk, thread_id)).prepared
+            told = {"at": draft.at.isoformat(), "shown": answer.shown if answer else ""}
+            return JSONResponse(told, headers=HEADERS)
+        return back_to(desk, signed.account, Done(thread_id, ""), in_, "keep", edit=True)
 
     @router.post("/threads/{thread_id:int}/canned")
     async def canned(request: Request, signed: Worker, thread_id: Id) -> Response:
         desk: WebDesk = request.app.state.desk
         form = await request.form(max_fields=100)
-        name, in_ = str(form.get("name", "")), str(form.get("in", ""))
+        name, in_, known = (str(form.get(one, "")) for one in ("name", "in", "draft_at"))
         start = f"field-{name}-"
         given = {key.removeprefix(start): str(value) for key, value in form.items() if key.startswith(start)}
-        await run_in_threadpool(actions.fill_in, desk, signed.account, thread_id, name, given)
-        return back_to(thread_id, in_, "canned", thread_id, edit=True)
+
+        def fill_in() -> Response:
+            markdown = actions.filled_in(desk, thread_id, name, given)
+            try:
+                actions.keep(desk, signed.account, thread_id, markdown, _moment(known), name, replaces=True)
+            except actions.DraftOfAnother:
+                wanted = _Wanted("canned", Seen(0), in_, markdown)
+                return _changed(renderer, desk, signed.account, thread_id, wanted)
+            return back_to(desk, signed.account, Done(thread_id, ""), in_, "canned", edit=True)
+
+        return await run_in_threadpool(fill_in)
 
 
-def back_to(thread_id: int, in_: str, did: str, of: int, entry: int | None = None, *, edit: bool = False) -> Response:
-    told = {"in": _in(in_), "did": did, "of": of, "entry": entry, "edit": 1 if edit else None}
-    return RedirectResponse(f"/threads/{thread_id}?{urlencode({k: v for k, v in told.items() if v})}", 303)
+def back_to(
+    desk: WebDesk, account: Account, done: Done, in_: str, did: str, *, at: int | None = None, edit: bool = False
+) -> Response:
+    """To the thread that it was done with, or to another, `at`."""
+    start = f"{urlencode({'in': _in(in_)})}&" if _in(in_) else ""
+    said = told(desk, account, did=did, **_said(done))
+    return RedirectResponse(f"/threads/{at or done.thread_id}?{start}{said}{'&edit=1' if edit else ''}", 303)
+
+
+def _said(done: Done) -> dict[str, object]:
+    slept = done.asleep_until.isoformat() if done.asleep_until else ""
+    return {"of": done.thread_id, "entry": done.entry_id, "version": done.version, "slept": slept}
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What was to be done when the thread was found changed."""
+
+    action: str
+    seen: Seen
+    in_: str
+    markdown: str = ""
+    value: str = ""
 
 
 def _changed(
     renderer: Renderer,
     desk: WebDesk,
     account: Account,
-    view: ThreadView,
-    action: str,
-    seen: Seen,
-    markdown: str,
-    in_: str,
-    other: SavedDraft | None = None,
+    thread_id: int,
+    wanted: _Wanted,
+    prepared: Prepared | None = None,
 ) -> Response:
-    since = seen.at
+    """What is new, with what was written or said: nothing of it is lost.
+
+    All of it is of one look at the thread, so that who goes on from here knows what he goes over.
+    """
+    view, since = actions.view_of(desk, thread_id), wanted.seen.at
+    draft = view.draft if wanted.action in _WRITES else None
     mails = [mail for mail in view.mails if since is not None and mail.stored_at > since]
     page = ChangedPage(
         title=f"#{view.row.id} has changed",
@@ -444,11 +503,13 @@ def _changed(
         view=view,
         mails=_shown(view, mails),
         trail=[one for one in view.trail if since is not None and one.at > since],
-        wanted=WANTED.get(action, action),
-        markdown=markdown,
-        other=other,
-        action=action,
-        query=_in(in_),
+        wanted=WANTED.get(wanted.action, wanted.action),
+        markdown=wanted.markdown,
+        other=draft if draft is not None and draft.markdown != wanted.markdown else None,
+        prepared=prepared,
+        value=actions.line(wanted.value),
+        action=wanted.action,
+        query=_in(wanted.in_),
     )
     return renderer.page(page, 409)
 
@@ -459,17 +520,21 @@ WANTED: dict[str, str] = {
     "approve": "send the answer",
     "send": "send your answer",
     "keep": "keep your draft",
+    "canned": "use a canned reply",
+    "discard": "discard the draft",
     "no-answer": "let it rest without an answer",
     "spam": "mark it as spam",
     "close": "close it",
     "reopen": "open it again",
+    "undo": "take back what you did",
     "assign": "hand it over",
     "snooze": "put it to sleep",
     "escalate": "make it urgent",
 }
+_WRITES = frozenset({"send", "keep", "canned", "discard"})
+"""Actions that a draft which nobody was shown stands in the way of."""
 Act = Callable[[WebDesk, Account, int, Seen, str], Done]
 SIMPLE: dict[str, Act] = {
-    "approve": lambda desk, account, thread_id, seen, _: actions.approve(desk, account, thread_id, seen),
     "no-answer": actions.no_answer,
     "spam": lambda desk, account, thread_id, seen, _: actions.spam(desk, account, thread_id, seen),
     "close": actions.close,
@@ -497,17 +562,45 @@ def _add_actions(router: APIRouter, renderer: Renderer) -> None:
             try:
                 done = act(desk, signed.account, thread_id, seen, value)
             except ThreadChanged:
-                view = actions.view_of(desk, thread_id)
-                return _changed(renderer, desk, signed.account, view, name, seen, "", in_)
+                wanted = _Wanted(name, seen, in_, value=value)
+                return _changed(renderer, desk, signed.account, thread_id, wanted)
             return _on(desk, signed.account, name, done, in_, place)
 
     for name, act in SIMPLE.items():
         add(name, act)
 
+    @router.post("/threads/{thread_id:int}/approve")
+    def approve(
+        request: Request, signed: Worker, thread_id: Id, version: Number, at: Text = "", shown: Text = "", in_: In = ""
+    ) -> Response:
+        """`shown`: says which text the page showed."""
+        desk: WebDesk = request.app.state.desk
+        seen, place = _seen(version, at), _place_before(desk, thread_id, in_)
+        try:
+            done = actions.approve(desk, signed.account, thread_id, seen, shown)
+        except ThreadChanged as error:
+            prepared = error.prepared if isinstance(error, AnswerChanged) else None
+            return _changed(renderer, desk, signed.account, thread_id, _Wanted("approve", seen, in_), prepared)
+        return _on(desk, signed.account, "approve", done, in_, place)
+
     @router.post("/threads/{thread_id:int}/reopen")
     def reopen(request: Request, signed: Worker, thread_id: Id, in_: In = "") -> Response:
-        actions.reopen(request.app.state.desk, signed.account, thread_id)
-        return back_to(thread_id, in_, "reopen", thread_id)
+        desk: WebDesk = request.app.state.desk
+        done = actions.reopen(desk, signed.account, thread_id)
+        return back_to(desk, signed.account, done, in_, "reopen")
+
+    @router.post("/threads/{thread_id:int}/undo")
+    def undo(
+        request: Request, signed: Worker, thread_id: Id, version: Number, at: Text = "", slept: Text = "", in_: In = ""
+    ) -> Response:
+        """Of what closed it or put it to sleep; `slept`: until when it was asleep before."""
+        desk: WebDesk = request.app.state.desk
+        try:
+            done = actions.undo(desk, signed.account, thread_id, version, _moment(slept))
+        except ThreadChanged:
+            wanted = _Wanted("undo", _seen(version, at), in_)
+            return _changed(renderer, desk, signed.account, thread_id, wanted)
+        return back_to(desk, signed.account, done, in_, "undo")
 
     @router.post("/threads/{thread_id:int}/send")
     def send(
@@ -517,37 +610,40 @@ def _add_actions(router: APIRouter, renderer: Renderer) -> None:
         version: Number,
         at: Text = "",
         markdown: Text = "",
+        draft_at: Text = "",
         in_: In = "",
     ) -> Response:
         desk: WebDesk = request.app.state.desk
         seen, place = _seen(version, at), _place_before(desk, thread_id, in_)
-        actions.keep(desk, signed.account, thread_id, markdown, desk.clock.now())
         try:
-            done = actions.send(desk, signed.account, thread_id, seen, markdown)
-        except ThreadChanged:
-            view, written = actions.view_of(desk, thread_id), actions.passage(markdown)
-            return _changed(renderer, desk, signed.account, view, "send", seen, written, in_)
+            done = actions.send(desk, signed.account, thread_id, seen, markdown, _moment(draft_at))
+        except (ThreadChanged, actions.DraftOfAnother):
+            wanted = _Wanted("send", seen, in_, actions.passage(markdown))
+            return _changed(renderer, desk, signed.account, thread_id, wanted)
         return _on(desk, signed.account, "send", done, in_, place)
 
     @router.post("/threads/{thread_id:int}/note")
     def note(request: Request, signed: Worker, thread_id: Id, text: Text = "", in_: In = "") -> Response:
-        actions.note(request.app.state.desk, signed.account, thread_id, text)
-        return back_to(thread_id, in_, "note", thread_id)
+        desk: WebDesk = request.app.state.desk
+        return back_to(desk, signed.account, actions.note(desk, signed.account, thread_id, text), in_, "note")
 
     @router.post("/threads/{thread_id:int}/merge")
     def merge(request: Request, signed: Worker, thread_id: Id, into: Number, in_: In = "") -> Response:
-        done = actions.merge(request.app.state.desk, signed.account, thread_id, into)
-        return back_to(done.thread_id, in_, "merge", done.thread_id)
+        desk: WebDesk = request.app.state.desk
+        done = actions.merge(desk, signed.account, thread_id, into)
+        return back_to(desk, signed.account, done, in_, "merge")
 
     @router.post("/mails/{mail_id:int}/split")
     def split(request: Request, signed: Worker, mail_id: Id, in_: In = "") -> Response:
-        done = actions.split(request.app.state.desk, signed.account, mail_id)
-        return back_to(done.thread_id, in_, "split", done.thread_id)
+        desk: WebDesk = request.app.state.desk
+        done = actions.split(desk, signed.account, mail_id)
+        return back_to(desk, signed.account, done, in_, "split")
 
     @router.post("/mails/{mail_id:int}/move")
     def move(request: Request, signed: Worker, mail_id: Id, to: Number, in_: In = "") -> Response:
-        done = actions.move(request.app.state.desk, signed.account, mail_id, to)
-        return back_to(done.thread_id, in_, "move", done.thread_id)
+        desk: WebDesk = request.app.state.desk
+        done = actions.move(desk, signed.account, mail_id, to)
+        return back_to(desk, signed.account, done, in_, "move")
 
     @router.post("/mails/{mail_id:int}/correct")
     def correct(
@@ -562,8 +658,9 @@ def _add_actions(router: APIRouter, renderer: Renderer) -> None:
         in_: In = "",
     ) -> Response:
         intents = [one for one in (first, *further) if one]
-        done = actions.correct(request.app.state.desk, signed.account, mail_id, intents, action, role, why)
-        return back_to(done.thread_id, in_, "correct", done.thread_id)
+        desk: WebDesk = request.app.state.desk
+        done = actions.correct(desk, signed.account, mail_id, intents, action, role, why)
+        return back_to(desk, signed.account, done, in_, "correct")
 
 
 def _place_before(desk: WebDesk, thread_id: int, in_: str) -> Place | None:
@@ -576,7 +673,7 @@ def _on(desk: WebDesk, account: Account, did: str, done: Done, in_: str, place: 
     """To the next thread of the list that one came from, else back to this one."""
     query = _in(in_)
     if did not in LEAVES_QUEUE or not query:
-        return back_to(done.thread_id, in_, did, done.thread_id, done.entry_id)
+        return back_to(desk, account, done, in_, did)
     filter_, now = filter_of_query(query), desk.clock.now()
     with desk.store.view() as unit:
         following = (
@@ -585,6 +682,5 @@ def _on(desk: WebDesk, account: Account, did: str, done: Done, in_: str, place: 
         )
     next_ = next((row.id for row in following if row.id != done.thread_id), None)
     if next_ is not None:
-        return back_to(next_, in_, did, done.thread_id, done.entry_id)
-    told = urlencode({"did": did, "of": done.thread_id, "entry": done.entry_id or ""})
-    return RedirectResponse(f"/queue?{query}&{told}", 303)
+        return back_to(desk, account, done, in_, did, at=next_)
+    return RedirectResponse(f"/queue?{query}&{told(desk, account, did=did, **_said(done))}", 303)

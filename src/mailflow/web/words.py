@@ -1,7 +1,10 @@
 """How times, sizes, shares and names are said on a page. Pure."""
 
+import unicodedata
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
 
 _STEPS = (("d", 86_400), ("h", 3_600), ("min", 60))
 
@@ -61,3 +64,43 @@ def percent(share: float) -> str:
 def name(code: str) -> str:
     """`guard:held_thread` as `held thread`."""
     return code.rpartition(":")[2].replace("_", " ")
+
+
+def reason(code: str) -> str:
+    """`guard:held_thread` as `held thread (guard)`: a row and a doubt of one name are two reasons."""
+    kind, _, said = code.rpartition(":")
+    return said.replace("_", " ") + (f" ({kind})" if kind else "")
+
+
+_ACTED = {"reply": "an answer", "review": "a person", "none": "no answer"}
+
+
+def acted(action: str) -> str:
+    """What a decision leads to, as the correction form says it."""
+    return _ACTED.get(action, action)
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 mail`, `3 mails`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+_JOINERS = "\u200c\u200d"
+"""Without them some scripts and many emoji are written wrongly; they hide nothing."""
+
+
+def visible(text: str) -> str:
+    """What cannot be seen, or turns the direction of writing, as its number: `invoice[U+202E]fdp.exe`."""
+    return "".join(f"[U+{ord(char):04X}]" if _is_hidden(char) else char for char in text)
+
+
+def _is_hidden(char: str) -> bool:
+    return char not in _JOINERS and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp")
+
+
+def theirs(text: object, most: int = 0) -> Markup:
+    """Words of strangers within a line of ours: they turn the direction of nothing around them, and hide nothing."""
+    said = visible(str(text))
+    if most and len(said) > most:
+        said = f"{said[:most]}…"
+    return Markup("<bdi>{}</bdi>").format(said)

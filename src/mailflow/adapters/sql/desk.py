@@ -8,11 +8,25 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, false, func, literal_column, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    delete,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union,
+    update,
+)
 
 from mailflow.adapters.rows import correction_view, intent_views, mail_view, outbox_view, queue_row, stored_part
 from mailflow.adapters.sql.directory import partner_of
-from mailflow.adapters.sql.outbox import Outbox
+from mailflow.adapters.sql.outbox import TROUBLED, Outbox
 from mailflow.adapters.sql.session import (
     AUDIT,
     CLASSIFICATION,
@@ -38,6 +52,7 @@ from mailflow.core.message import OutboundMessage
 from mailflow.core.partner import Partner
 from mailflow.core.ports import AnswerPart
 from mailflow.core.review import (
+    MARKED_AS_SPAM,
     Box,
     Correction,
     CorrectionView,
@@ -59,8 +74,8 @@ MOST_COUNTED = 1_000
 """A box with more threads says `1000+`. Why: counting all of a large box would read all of it."""
 _AT_ONCE = 500
 _LAST_VERSION = 2**31 - 1
-_LOOKED_AT = 250
-"""Held threads whose values the filter offers. Why so few: they are read for each page of the queue."""
+_LOOKED_AT = 10_000
+"""Held threads whose values the filter offers, those due first. Why no more: they are read for each page."""
 EXCERPT = 400
 """Characters of a mail's text that the queue shows of it, blanks included."""
 _ON_THEIR_WAY = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.FAILED, OutboxState.UNCERTAIN)
@@ -110,9 +125,14 @@ class DeskWork(Threads, Outbox):
     def values_in_queue(self) -> dict[str, list[str]]:
         """What the held threads can be filtered by: each field with the values that occur."""
         names = (*_EQUAL, "assignee")
-        first = select(*(THREAD.c[name] for name in names)).where(says(THREAD.c.status, "held"))
-        rows = self._db.execute(first.order_by(THREAD.c.due_at, THREAD.c.id).limit(_LOOKED_AT)).all()
-        return {name: sorted({getattr(row, name) for row in rows} - {""}) for name in names}
+        waiting = select(*(THREAD.c[name] for name in names)).where(says(THREAD.c.status, "held"))
+        held = waiting.order_by(THREAD.c.due_at, THREAD.c.id).limit(_LOOKED_AT).cte("held")
+        each = (select(literal(name).label("name"), held.c[name].label("value")) for name in names)
+        found: dict[str, list[str]] = {name: [] for name in names}
+        for row in self._db.execute(union(*each)):  # a union has each value once
+            if row.value:
+                found[row.name].append(row.value)
+        return {name: sorted(values) for name, values in found.items()}
 
     def waiting_counts(self) -> tuple[int, int]:
         on_their_way = or_(*(says(OUTBOX.c.state, state) for state in _ON_THEIR_WAY))
@@ -131,8 +151,7 @@ class DeskWork(Threads, Outbox):
         if filter_.older_than is not None:
             query = query.where(THREAD.c.updated_at < now - filter_.older_than)
         if filter_.query:
-            found = select(MESSAGE.c.thread_id).where(MESSAGE.c.id.in_(self.search(filter_.query)))
-            query = query.where(THREAD.c.id.in_(found))
+            query = query.where(self.threads_with(filter_.query))
         return query
 
     # ------------------------------------------------------------------ a thread
@@ -145,7 +164,8 @@ class DeskWork(Threads, Outbox):
         if row.merged_into is not None:
             return self.thread_view(row.merged_into, now)
         notes = self._db.execute(select(NOTE).where(NOTE.c.thread_id == row.id).order_by(NOTE.c.id))
-        trail = self._db.execute(select(AUDIT).where(AUDIT.c.thread_id == row.id).order_by(AUDIT.c.id))
+        of_all = AUDIT.c.thread_id.in_(self._merged_into(row.id))
+        trail = self._db.execute(select(AUDIT).where(of_all).order_by(AUDIT.c.id))
         return ThreadView(
             queue_row(row),
             self._mails(row.id),
@@ -200,17 +220,36 @@ class DeskWork(Threads, Outbox):
 
     # ------------------------------------------------------------------ what people write
 
-    def draft(self, thread_id: int) -> SavedDraft | None:
+    def draft(self, thread_id: int, *, to_change: bool = False) -> SavedDraft | None:
+        """`to_change`: nobody else keeps one there until this unit ends."""
+        if to_change:  # the thread's row: where no draft is yet there is no row of it to lock
+            self._db.execute(select(THREAD.c.id).where(THREAD.c.id == thread_id).with_for_update())
         row = self._db.execute(select(DRAFT).where(DRAFT.c.thread_id == thread_id)).first()
         return SavedDraft(row.author, row.at, row.markdown, row.canned) if row else None
 
-    def save_draft(self, thread_id: int, draft: SavedDraft) -> None:
+    def save_draft(self, thread_id: int, draft: SavedDraft, *, replaces: bool = False) -> None:
+        """What was begun by somebody else, or what is to be replaced, stays in the trail."""
+        other = self.draft(thread_id)
+        if other is not None and (replaces or other.author != draft.author):
+            self._keep_in_trail(other, draft.markdown, "replaced", draft.author, thread_id, draft.at)
         values = {"author": draft.author, "at": draft.at, "markdown": draft.markdown, "canned": draft.canned}
         insert = self._insert(DRAFT).values(thread_id=thread_id, **values)
         self._db.execute(insert.on_conflict_do_update(index_elements=["thread_id"], set_=values))
 
-    def drop_draft(self, thread_id: int) -> None:
-        self._db.execute(delete(DRAFT).where(DRAFT.c.thread_id == thread_id))
+    def drop_draft(self, thread_id: int, account: str, now: datetime, sent: str = "") -> None:
+        """Its words stay in the trail, unless they are those that were `sent`."""
+        draft = self.draft(thread_id)
+        if draft is not None:
+            self._keep_in_trail(draft, sent, "discarded", account, thread_id, now)
+            self._db.execute(delete(DRAFT).where(DRAFT.c.thread_id == thread_id))
+
+    def _keep_in_trail(
+        self, draft: SavedDraft, new: str, kind: str, account: str, thread_id: int, now: datetime
+    ) -> None:
+        """Why whole: somebody wrote it, and may want it back. It is blanked and erased as any other sentence."""
+        if draft.markdown.strip() and draft.markdown.split() != new.split():
+            sentence = f"the draft of {draft.author}: {draft.markdown.strip()}"
+            self._tell(now, account, kind, sentence, thread_id, None)
 
     def add_note(self, thread_id: int, author: str, text: str, now: datetime) -> None:
         self._insert_row(NOTE, thread_id=thread_id, author=author, at=now, text=text)
@@ -219,7 +258,11 @@ class DeskWork(Threads, Outbox):
     def send(
         self, thread_id: int, version: int, message: OutboundMessage, account: str, now: datetime, send_at: datetime
     ) -> int:
-        """Queue a person's answer; the thread counts as answered. Returns the outbox entry. Raises ThreadChanged."""
+        """Queue a person's answer; the thread counts as answered. Returns the outbox entry. Raises ThreadChanged.
+
+        An automatic one that still waits there is cancelled: nobody gets two.
+        """
+        self._cancel_automatic(thread_id, account, now)
         self._change(thread_id, version, now, status="answered", snoozed_until=None, has_draft=False)
         recipient = message.envelope.forward_path.lower()
         entry_id = self._insert_row(
@@ -239,15 +282,36 @@ class DeskWork(Threads, Outbox):
             due_at=send_at,
         )
         self._save_outgoing(thread_id, message, account, now)
-        self.drop_draft(thread_id)
+        self.drop_draft(thread_id, account, now, sent=message.markdown)
         self.calls.add(Call(Role.SEND, send_at))
         self._tell(now, account, "queued", f"answer to {recipient}", thread_id, None)
         return entry_id
 
+    def _cancel_automatic(self, thread_id: int, account: str, now: datetime) -> None:
+        """Raises ThreadChanged where one is leaving this moment; of one that has left, the thread's version tells."""
+        waiting = OUTBOX.c.state.in_([OutboxState.QUEUED, OutboxState.SENDING])
+        rows = self._db.execute(
+            select(OUTBOX.c.id, OUTBOX.c.state)
+            .where(OUTBOX.c.thread_id == thread_id, OUTBOX.c.kind == OutboxKind.AUTOMATIC, waiting)
+            .order_by(OUTBOX.c.id)
+            .with_for_update()
+        ).all()
+        for row in rows:
+            if not self._move_outbox(row.id, OutboxState.QUEUED, OutboxState.CANCELLED, finished_at=now):
+                raise ThreadChanged(f"thread {thread_id} is being answered this moment: look again, then decide")
+            self._tell_of_outbox(row.id, OutboxState.CANCELLED, "a person answers in its place", now, account)
+
     def cancel_outbox(self, entry_id: int, now: datetime, actor: str) -> bool:
-        """What was written is a draft again, unless somebody has begun another one meanwhile."""
+        """What was written is a draft again, unless somebody has begun another one meanwhile.
+
+        The thread is due when it was before. Why: that somebody thought better of it makes nobody late.
+        """
+        of = select(OUTBOX.c.thread_id).where(OUTBOX.c.id == entry_id).scalar_subquery()
+        due_at = self._db.scalar(select(THREAD.c.due_at).where(THREAD.c.id == of))
         if not super().cancel_outbox(entry_id, now, actor):
             return False
+        if due_at is not None:
+            self._db.execute(update(THREAD).where(THREAD.c.id == of).values(due_at=due_at))
         row = self._db.execute(
             select(MESSAGE.c.thread_id, MESSAGE.c.author, MESSAGE.c.parsed)
             .join(OUTBOX, OUTBOX.c.message_id == MESSAGE.c.message_id)
@@ -298,6 +362,36 @@ class DeskWork(Threads, Outbox):
         self._change(thread_id, version, now, **values)
         self._tell(now, account, status, why or f"set to {status}", thread_id, None)
 
+    def take_back(
+        self, thread_id: int, version: int, asleep_until: datetime | None, account: str, now: datetime
+    ) -> None:
+        """It waits for a person as it did before he closed it, or put it to sleep, due when it was.
+
+        What marked it as spam is taken back too: no model learns from a slip. Raises ThreadChanged.
+        """
+        values: dict[str, Any] = {"status": "held", "snoozed_until": asleep_until}
+        last = self._db.execute(select(AUDIT).where(AUDIT.c.thread_id == thread_id).order_by(AUDIT.c.id.desc())).first()
+        said = select(CORRECTION).where(CORRECTION.c.thread_id == thread_id).order_by(CORRECTION.c.id.desc())
+        slip = self._db.execute(said).first() if last is not None and last.kind == "corrected" else None
+        is_spam = slip is not None and (slip.author, slip.why) == (account, MARKED_AS_SPAM)
+        if slip is not None and is_spam:
+            values["intent"] = self._intent_before(slip)
+        self._change(thread_id, version, now, **values)
+        if slip is not None and is_spam:
+            self._db.execute(delete(CORRECTION).where(CORRECTION.c.id == slip.id))
+            self._tell(now, account, "withdrew", "that it is spam", thread_id, None)
+        self._tell(now, account, "held", "taken back", thread_id, None)
+
+    def _intent_before(self, slip: Row[Any]) -> str:
+        """Of the thread, without the correction `slip`: as somebody had said before, or as the model does."""
+        of_mail = (CORRECTION.c.message_id == slip.message_id) & (CORRECTION.c.id < slip.id)
+        before = self._db.execute(select(CORRECTION).where(of_mail).order_by(CORRECTION.c.id.desc())).first()
+        said = before.intents if before is not None else slip.predicted
+        return said[0] if said else ""
+
+    def thread_version(self, thread_id: int) -> int:
+        return self._db.scalar(select(THREAD.c.version).where(THREAD.c.id == thread_id)) or 0
+
     def assign(self, thread_id: int, version: int | None, assignee: str, account: str, now: datetime) -> None:
         """'' for nobody. Raises ThreadChanged."""
         self._change(thread_id, version, now, assignee=assignee)
@@ -328,6 +422,7 @@ class DeskWork(Threads, Outbox):
             return None
         values = {name: value for name, value in old._mapping.items() if name not in ("id", "version")}
         values |= {"subject": mail.subject, "requester": mail.from_addr, "status": "held", "due_at": now}
+        values |= {"assignee": "", "snoozed_until": None, "has_draft": False} | self._understood_of(mail)
         new = self._insert_row(THREAD, **values | {"updated_at": now, "created_at": now, "trouble": ""})
         self._move_mails(MESSAGE.c.id >= message_id, mail.thread_id, new, mail.from_addr)
         self._change(mail.thread_id, None, now)
@@ -335,10 +430,49 @@ class DeskWork(Threads, Outbox):
         self._tell(now, account, "split", f"came out of thread {mail.thread_id}", new, None)
         return new
 
+    def _understood_of(self, mail: Row[Any]) -> dict[str, Any]:
+        """What a queue shows of a mail that was decided; of another one nothing is known."""
+        said = self._db.execute(
+            select(
+                CLASSIFICATION.c.primary_intent,
+                CLASSIFICATION.c.role,
+                DECISION.c.reasons,
+                DECISION.c.priority,
+                DECISION.c.queue,
+                DECISION.c.draft,
+            )
+            .join(DECISION, DECISION.c.message_id == CLASSIFICATION.c.message_id)
+            .where(CLASSIFICATION.c.message_id == mail.id)
+        ).first()
+        if said is None:
+            return {}
+        sender = mail.parsed.get("sender", {})
+        role = sender.get("role", "unknown")
+        return {
+            "intent": said.primary_intent,
+            "reason": said.reasons[0]["code"] if said.reasons else "",
+            "role": said.role if role == "unknown" else role,
+            "trust": sender.get("trust", ""),
+            "partner": sender.get("partner", ""),
+            "priority": said.priority,
+            "queue": said.queue,
+            "has_draft": bool(said.draft),
+        }
+
     def _move_mails(self, which: ColumnElement[bool], from_: int, to: int, sender: str) -> None:
         mine = which & (MESSAGE.c.thread_id == from_)
         mine &= (MESSAGE.c.from_addr == sender) | (MESSAGE.c.direction == "out")
+        self._move_answers(mine, from_, to)
         self._db.execute(update(MESSAGE).where(mine).values(thread_id=to))
+
+    def _move_answers(self, mails: ColumnElement[bool], from_: int, to: int) -> None:
+        """How far they are goes with those of `mails` that are answers of ours, and so does the trouble with them."""
+        answers = select(MESSAGE.c.message_id).where(mails, MESSAGE.c.direction == "out")
+        if self._run(update(OUTBOX).where(OUTBOX.c.message_id.in_(answers)).values(thread_id=to)):
+            for thread_id in (from_, to):
+                of = select(OUTBOX.c.state).where(OUTBOX.c.thread_id == thread_id, OUTBOX.c.state.in_(TROUBLED))
+                trouble = self._db.scalar(of.order_by(OUTBOX.c.id.desc()).limit(1)) or ""
+                self._db.execute(update(THREAD).where(THREAD.c.id == thread_id).values(trouble=trouble))
 
     def move_mail(self, message_id: int, to: int, account: str, now: datetime) -> bool:
         """One mail goes into another thread ("possible reply to #123"). False if there is no such mail or thread."""
@@ -346,6 +480,7 @@ class DeskWork(Threads, Outbox):
         target = self._db.scalar(select(THREAD.c.id).where(THREAD.c.id == to, THREAD.c.merged_into.is_(None)))
         if mail is None or target is None or mail.thread_id == to:
             return False
+        self._move_answers(MESSAGE.c.id == message_id, mail.thread_id, to)
         self._db.execute(
             update(MESSAGE).where(MESSAGE.c.id == message_id).values(thread_id=to, suggested_thread_id=None)
         )

@@ -8,10 +8,27 @@ Rule: on SQLite the index of words is merged afterwards until nothing of what wa
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote_plus
 
-from sqlalchemy import Column, ColumnElement, Row, Table, Text, cast, delete, func, or_, select, text, true, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Row,
+    Table,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
 
-from mailflow.adapters.sql.forgetting import GONE_OUT, Forgetting, listed
+from mailflow.adapters.sql.forgetting import GONE_OUT, Forgetting, chunks, listed
+from mailflow.adapters.sql.outbox import TROUBLED
 from mailflow.adapters.sql.session import (
     AUDIT,
     CLASSIFICATION,
@@ -43,7 +60,6 @@ from mailflow.core.retention import (
 )
 
 _WAITING = (InboundState.RECEIVED, InboundState.PROCESSING)
-_TROUBLED = (OutboxState.FAILED, OutboxState.UNCERTAIN, OutboxState.BOUNCED)
 _WINDOW = 5_000
 """Events of the audit trail that one statement looks at."""
 _MERGED_PAGES = 500
@@ -71,7 +87,7 @@ class Erasing(Forgetting):
     def threads_of(self, address: str) -> list[int]:
         """Where he asked, wrote or was written to."""
         found = {*self._db.scalars(select(THREAD.c.id).where(THREAD.c.requester == address))}
-        found |= {*self._db.scalars(select(MESSAGE.c.thread_id).where(func.lower(MESSAGE.c.from_addr) == address))}
+        found |= {*self._db.scalars(select(MESSAGE.c.thread_id).where(self._is_from(address)))}
         found |= {*self._db.scalars(select(OUTBOX.c.thread_id).where(OUTBOX.c.recipient == address))}
         return sorted(one for one in found if one is not None)
 
@@ -82,11 +98,18 @@ class Erasing(Forgetting):
                 select(INBOUND.c.id)
                 .join(MESSAGE, MESSAGE.c.id == INBOUND.c.message_id)
                 .join(RAW, RAW.c.sha256 == INBOUND.c.sha256)
-                .where(func.lower(MESSAGE.c.from_addr) == address, RAW.c.emptied_at.is_(None))
+                .where(self._is_from(address), RAW.c.emptied_at.is_(None))
                 .order_by(INBOUND.c.id.desc())
                 .limit(limit)
             )
         ]
+
+    def _is_from(self, address: str) -> ColumnElement[bool]:
+        """In whatever capitals; of letters beyond ASCII databases do not know them."""
+        if address.isascii():
+            return func.lower(MESSAGE.c.from_addr) == address
+        written = self._db.scalars(select(MESSAGE.c.from_addr).distinct())
+        return MESSAGE.c.from_addr.in_([one for one in written if one.lower() == address])
 
     def undecided_mails(self) -> list[tuple[int, bool]]:
         """(ledger row, whether it is in quarantine) of the mails that belong to no thread yet."""
@@ -104,7 +127,7 @@ class Erasing(Forgetting):
         columns = (MESSAGE.c.subject, MESSAGE.c.text, cast(MESSAGE.c.parsed, Text))
         rows = self._db.execute(
             select(MESSAGE.c.id, MESSAGE.c.subject, MESSAGE.c.text, MESSAGE.c.parsed)
-            .where(MESSAGE.c.thread_id.not_in(except_threads), _may_name(person, columns))
+            .where(_is_none_of(MESSAGE.c.thread_id, except_threads), _may_name(person, columns))
             .order_by(MESSAGE.c.id)
             .execution_options(yield_per=100)
         )
@@ -119,11 +142,9 @@ class Erasing(Forgetting):
         While an answer to him is on its way nothing is taken away. Why: its decision must not go before it.
         """
         self._overwrite_what_is_deleted()
-        thread = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).first()
-        if thread is None:
-            return Counts()
         to_him = (OUTBOX.c.thread_id == thread_id) & (OUTBOX.c.recipient == person.address)
-        if left := self._count(to_him & (OUTBOX.c.state == OutboxState.SENDING)):
+        thread, left = self._still(thread_id, to_him)
+        if thread is None or left:
             return Counts(left=left)
         mails = self._db.execute(select(MESSAGE).where(MESSAGE.c.thread_id == thread_id).order_by(MESSAGE.c.id)).all()
         others = [one for one in mails if not _is_his(one, person)]
@@ -139,6 +160,18 @@ class Erasing(Forgetting):
             counts = counts.plus(Counts(notes=self._clean_thread(thread, others, person)))
         is_his = is_gone or thread.requester == person.address
         return counts.plus(Counts(audit_sentences=self._blank_thread(thread_id, None if is_his else person)))
+
+    def _still(self, thread_id: int, to_him: ColumnElement[bool]) -> tuple[Row[Any] | None, int]:
+        """The thread, and how many answers to him are on their way. From here to the commit neither changes.
+
+        Answers first, as whoever claims, sends or cancels one does: else each could wait for the other.
+        """
+        of_thread = select(OUTBOX.c.id).where(OUTBOX.c.thread_id == thread_id).order_by(OUTBOX.c.id)
+        held = {*self._db.scalars(of_thread.with_for_update())}
+        thread = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id).with_for_update()).first()
+        rows = self._db.execute(select(OUTBOX.c.id, OUTBOX.c.state).where(to_him)).all()
+        # one that a person queued between the two can still be claimed
+        return thread, sum(row.state == OutboxState.SENDING or row.id not in held for row in rows)
 
     def erase_from_mail(self, message_id: int, person: Person, now: datetime) -> Counts:
         """What somebody else wrote about him in a thread in which he took no part."""
@@ -157,7 +190,8 @@ class Erasing(Forgetting):
         sha256 = self._db.scalar(select(INBOUND.c.sha256).where(where))
         if sha256 is None:
             return Counts(left=1)
-        self._db.execute(update(INBOUND).where(where).values(state=InboundState.DONE, error=ERASED))
+        if not self._run(update(INBOUND).where(where).values(state=InboundState.DONE, error=ERASED)):
+            return Counts(left=1)  # a person lets it be tried again since a moment ago
         blanked = self._blank((AUDIT.c.thread_id.is_(None)) & (AUDIT.c.inbound_id == inbound_id), ERASED)
         return Counts(mails=1, raw_mails=self._empty_raw([sha256], now), audit_sentences=blanked)
 
@@ -169,15 +203,16 @@ class Erasing(Forgetting):
         digests = delete(OUTBOX).where(OUTBOX.c.kind == OutboxKind.DIGEST, OUTBOX.c.state.in_(GONE_OUT))
         notes = self._run(digests)
         for table, column in _WRITTEN:
-            notes += self._clean_column(table, column, person, table.c.thread_id.not_in(except_threads))
+            notes += self._clean_column(table, column, person, _is_none_of(table.c.thread_id, except_threads))
         for table, column in _NAMED_IN_PASSING:
             self._clean_column(table, column, person, true())
-        others = HOOK.c.thread_id.not_in(except_threads) & (HOOK.c.state != "sending")
+        others = _is_none_of(HOOK.c.thread_id, except_threads) & (HOOK.c.state != "sending")
         for row in self._db.execute(select(HOOK.c.id, HOOK.c.body).where(others)).all():
             if names_him(row.body, pattern):
                 notes += self._run(delete(HOOK).where(HOOK.c.id == row.id, HOOK.c.state != "sending"))
-        written = or_(*(SAVED_VIEW.c.query.icontains(one, autoescape=True) for one in {address, _in_url(address)}))
-        notes += self._run(delete(SAVED_VIEW).where(written))
+        for row in self._db.execute(select(SAVED_VIEW.c.id, SAVED_VIEW.c.query)).all():
+            if address in unquote_plus(row.query).lower():
+                notes += self._run(delete(SAVED_VIEW).where(SAVED_VIEW.c.id == row.id))
         return Counts(mutes=mutes, notes=notes)
 
     def erase_from_trail(self, person: Person, except_threads: Sequence[int], after: int) -> tuple[int | None, Counts]:
@@ -186,7 +221,7 @@ class Erasing(Forgetting):
         if last is None:
             following = self._db.scalar(select(func.min(AUDIT.c.id)).where(AUDIT.c.id > after))
             return (None if following is None else following - 1), Counts()
-        is_other = func.coalesce(AUDIT.c.thread_id, 0).not_in(except_threads)
+        is_other = _is_none_of(func.coalesce(AUDIT.c.thread_id, 0), except_threads)
         window = (AUDIT.c.id > after) & (AUDIT.c.id <= last) & is_other
         return last, Counts(audit_sentences=self._blank_naming(window, person))
 
@@ -220,7 +255,7 @@ class Erasing(Forgetting):
         may_name = _may_name(person, (AUDIT.c.sentence,))
         rows = self._db.execute(select(AUDIT.c.id, AUDIT.c.sentence).where(where, may_name)).all()
         ids = [row.id for row in rows if pattern.search(row.sentence)]
-        return self._blank(AUDIT.c.id.in_(ids), ERASED) if ids else 0
+        return sum(self._blank(AUDIT.c.id.in_(some), ERASED) for some in chunks(ids))
 
     def _blank_thread(self, thread_id: int, person: Person | None) -> int:
         """All sentences of a thread, or those that name `person`."""
@@ -271,7 +306,7 @@ class Erasing(Forgetting):
         if thread.requester == person.address:
             wrote = [one.from_addr.lower() for one in others if one.direction == "in"]
             values |= {"requester": wrote[0] if wrote else "", "subject": ERASED, "subject_key": "", "partner": ""}
-        if not self._count((OUTBOX.c.thread_id == thread.id) & OUTBOX.c.state.in_(_TROUBLED)):
+        if not self._count((OUTBOX.c.thread_id == thread.id) & OUTBOX.c.state.in_(TROUBLED)):
             values["trouble"] = ""
         self._db.execute(update(THREAD).where(THREAD.c.id == thread.id).values(values))
         notes = sum(
@@ -301,11 +336,17 @@ def _is_his(mail: Row[Any], person: Person) -> bool:
     return [one.lower() for one in mail.parsed.get("to", ())] == [person.address]
 
 
+def _is_none_of(column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
+    """Written out and not bound: a statement has at most 32,766 parameters on SQLite, 65,535 on PostgreSQL."""
+    return column.not_in(bindparam(None, ids, unique=True, expanding=True, literal_execute=True))
+
+
 def _may_name(person: Person, columns: Iterable[ColumnElement[Any]]) -> ColumnElement[bool]:
-    """A first look, by the database; whether it is really he, the pattern says."""
+    """A first look, by the database; whether it is really he, the pattern says.
+
+    Everything may, where it would look for letters beyond ASCII: not every database knows their capitals.
+    """
     words = {person.address, *(word for name in person.names for word in name.split()[:1])}
+    if not all(map(str.isascii, words)):
+        return true()
     return or_(*(column.icontains(word, autoescape=True) for column in columns for word in sorted(words)))
-
-
-def _in_url(address: str) -> str:
-    return address.replace("@", "%40")

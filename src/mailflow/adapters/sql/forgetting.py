@@ -37,10 +37,6 @@ AT_ONCE = 500
 
 
 class Forgetting(Search):
-    def _overwrite_what_is_deleted(self) -> None:
-        if self._db.dialect.name == "sqlite":
-            self._db.exec_driver_sql("PRAGMA secure_delete = ON").close()
-
     @contextmanager
     def _permit(self) -> Iterator[None]:
         """Inside, sentences may be blanked. The row cannot be committed, so it must go before the commit."""
@@ -60,7 +56,7 @@ class Forgetting(Search):
             stone = {"dedup_key": one.dedup_key, "message_id_sha256": hashed_id(one.message_id), "at": now}
             self._db.execute(self._insert(TOMBSTONE).values(stone).on_conflict_do_nothing())
         raw_mails = 0
-        for ids in _chunks([one.id for one in mails]):
+        for ids in chunks([one.id for one in mails]):
             of_these = INBOUND.c.message_id.in_(ids)
             hashes = self._db.scalars(select(INBOUND.c.sha256).where(of_these).distinct()).all()
             raw_mails += self._empty_raw(hashes, now)
@@ -73,7 +69,7 @@ class Forgetting(Search):
 
     def _empty_raw(self, hashes: Sequence[str], now: datetime) -> int:
         done = 0
-        for some in _chunks(hashes):
+        for some in chunks(hashes):
             self._db.execute(delete(RAW_SLICE).where(RAW_SLICE.c.sha256.in_(some)))
             here = RAW.c.sha256.in_(some) & RAW.c.emptied_at.is_(None)
             done += self._run(update(RAW).where(here).values(content=b"", key_id="", emptied_at=now))
@@ -98,5 +94,5 @@ def listed(counts: Counts) -> str:
     return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.as_dict.items() if number)
 
 
-def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
     return (items[at : at + AT_ONCE] for at in range(0, len(items), AT_ONCE))

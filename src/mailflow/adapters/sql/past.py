@@ -51,9 +51,14 @@ class Past(Session):
         ][::-1]
 
     def persons_answers(self, since: datetime) -> list[PersonsAnswer]:
+        """Without those that were cancelled: nobody has got them."""
         rows = self._db.execute(
             select(OUTBOX.c.thread_id, OUTBOX.c.queued_at, OUTBOX.c.finished_at)
-            .where(OUTBOX.c.queued_at >= since, OUTBOX.c.kind == OutboxKind.PERSON)
+            .where(
+                OUTBOX.c.queued_at >= since,
+                OUTBOX.c.kind == OutboxKind.PERSON,
+                OUTBOX.c.state != OutboxState.CANCELLED,
+            )
             .limit(MOST_ROWS)
         )
         return [PersonsAnswer(row.thread_id, row.queued_at, row.finished_at) for row in rows]

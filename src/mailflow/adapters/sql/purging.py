@@ -26,7 +26,10 @@ Place = tuple[datetime, int]
 _OPEN_STATUS = ("open", "held")
 _OPEN_ANSWERS = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.FAILED, OutboxState.UNCERTAIN)
 _OPEN_MAILS = (InboundState.RECEIVED, InboundState.PROCESSING, InboundState.QUARANTINED)
-_KEPT_KINDS = ("partners imported", "account added", "account changed", "restored", "purged", "erased")
+_KEPT_KINDS = (
+    *("partners imported", "account added", "account changed", "password changed", "token made", "token revoked"),
+    *("restored", "purged", "erased"),
+)
 """Events of no thread whose sentences name no requester."""
 _WINDOW = 5_000
 """Events of the audit trail that one statement looks at."""
@@ -47,15 +50,22 @@ class Purging(Forgetting):
         """How many are old enough and wait for something."""
         return self._db.scalar(select(func.count()).select_from(THREAD).where(_is_old(cutoff), _is_open())) or 0
 
-    def purge_threads(self, thread_ids: Sequence[int], now: datetime) -> Counts:
-        """All of these threads. They are none that may not be purged yet."""
+    def purge_threads(self, thread_ids: Sequence[int], cutoff: datetime, now: datetime) -> Counts:
+        """Those of these threads that may still be purged: a person may have answered one since they were found."""
         self._overwrite_what_is_deleted()
+        thread_ids = self._still_old(thread_ids, cutoff)
         mails = self._db.execute(select(MESSAGE).where(MESSAGE.c.thread_id.in_(thread_ids))).all()
         removed = self._remove_mails(mails, PURGED, now)
         answers = self._run(delete(OUTBOX).where(OUTBOX.c.thread_id.in_(thread_ids)))
         notes = self._remove_threads(thread_ids, PURGED)
         blanked = self._blank(AUDIT.c.thread_id.in_(thread_ids), PURGED)
         return removed.plus(Counts(threads=len(thread_ids), answers=answers, notes=notes, audit_sentences=blanked))
+
+    def _still_old(self, thread_ids: Sequence[int], cutoff: datetime) -> Sequence[int]:
+        """Asked once more when nobody else can change them any more."""
+        wanted = THREAD.c.id.in_(thread_ids)
+        self._db.execute(select(THREAD.c.id).where(wanted).order_by(THREAD.c.id).with_for_update()).all()
+        return self._db.scalars(select(THREAD.c.id).where(wanted, _is_old(cutoff), ~_is_open())).all()
 
     def purge_ledger(self, cutoff: datetime, after: int, now: datetime) -> tuple[int | None, Counts]:
         """Bytes of old copies that belong to no thread, the next few. Returns the last row, None at the end."""

@@ -42,6 +42,7 @@ class Sealing(Session):
 
         Raises StoreError where one cannot be opened; what was done before stays done.
         """
+        self._overwrite_what_is_deleted()
         sealed, octets = 0, 0
         for sha256, number in self._not_sealed_with(to.current, after):
             octets += self._reseal_one(sha256, number, to)
@@ -78,15 +79,19 @@ class Sealing(Session):
         return len(content)
 
     def forget_keys(self, keep: str) -> set[str]:
-        """Strike the keys that nothing is sealed with any more, `keep` apart. Returns those that something still is."""
-        still = {
-            id_
-            for id_ in self.keys_in_use() - {keep}
-            if any(self._db.scalar(select(exists().where(table.c.key_id == id_))) for table in (RAW, RAW_SLICE))
-        }
+        """Strike the keys that nothing is sealed with any more, `keep` apart. Returns those that something still is.
+
+        '' among them: something is in the clear.
+        """
+        still = {id_ for id_ in (self.keys_in_use() | {""}) - {keep} if self._is_used(id_)}
         gone = self.keys_in_use() - still - {keep}
         self._db.execute(delete(SECRET).where(SECRET.c.name.in_([_IN_USE + id_ for id_ in gone])))
         return still
+
+    def _is_used(self, key_id: str) -> bool:
+        """What was taken away has the id '' too."""
+        first = exists().where(RAW.c.key_id == key_id, RAW.c.emptied_at.is_(None))
+        return bool(self._db.scalar(select(first | exists().where(RAW_SLICE.c.key_id == key_id))))
 
 
 def _row(sha256: str, number: int) -> tuple[Table, ColumnElement[bool]]:

@@ -165,6 +165,11 @@ class Session:
         key = self._db.execute(table.insert(), values).inserted_primary_key
         return int(key[0]) if key is not None else 0
 
+    def _overwrite_what_is_deleted(self) -> None:
+        """On SQLite, with zeros, from here on."""
+        if self._db.dialect.name == "sqlite":
+            self._db.exec_driver_sql("PRAGMA secure_delete = ON").close()
+
     def _run(self, statement: Any) -> int:
         """How many rows it changed."""
         result = self._db.execute(statement, execution_options={"preserve_rowcount": True})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import literal, select, update
+from sqlalchemy import Row, delete, literal, select, update
 
 from mailflow.adapters.rows import answer_part, explanation, parsed_document
 from mailflow.adapters.sql.search import Search
@@ -15,6 +15,7 @@ from mailflow.adapters.sql.session import (
     CLASSIFICATION,
     CORRECTION,
     DECISION,
+    DRAFT,
     MESSAGE,
     MUTE,
     NOTE,
@@ -31,7 +32,7 @@ from mailflow.core.hooks import HookEvent
 from mailflow.core.message import Address, OutboundMessage
 from mailflow.core.policy import History, SentRecord
 from mailflow.core.retention import hashed_id
-from mailflow.core.review import DUE_WITHIN
+from mailflow.core.review import DUE_WITHIN, ThreadChanged, more_urgent
 from mailflow.core.storage import KnownMail, Outcome
 
 _STATUS = {Action.REPLY: "answered", Action.REVIEW: "held", Action.NONE: "ignored"}
@@ -214,7 +215,16 @@ class Threads(Search):
                 "has_draft": bool(decision.draft),
                 "snoozed_until": None,
             }
+            if values["status"] == "held":
+                values |= self._no_less_urgent(outcome.thread_id, decision.priority, values["due_at"])
         self._db.execute(update(THREAD).where(THREAD.c.id == outcome.thread_id).values(values))
+
+    def _no_less_urgent(self, thread_id: int, priority: str, due_at: datetime) -> dict[str, Any]:
+        """Of a thread that waits already. Why: whoever reminds us must not wait longer for it."""
+        row = self._db.execute(select(THREAD).where(THREAD.c.id == thread_id)).one()
+        if row.status != "held":
+            return {}
+        return {"priority": more_urgent(row.priority, priority), "due_at": min(row.due_at or due_at, due_at)}
 
     def _save_message(self, outcome: Outcome, now: datetime) -> int:
         message = outcome.understood.message
@@ -340,10 +350,46 @@ class Threads(Search):
         self._db.execute(
             update(THREAD).where(THREAD.c.id == thread_id).values(merged_into=target.thread_id, status="closed")
         )
-        changed: dict[str, Any] = {"version": THREAD.c.version + 1}
-        if source.status == "held":
-            changed |= {"status": "held", "due_at": source.due_at}
-        self._db.execute(update(THREAD).where(THREAD.c.id == target.thread_id).values(changed))
+        self._merge_drafts(thread_id, target.thread_id, now)
+        changed = {"version": THREAD.c.version + 1} | self._waiting_after_merge(source, target.thread_id)
+        if not self._run(update(THREAD).where(THREAD.c.id == target.thread_id).values(changed)):
+            raise ThreadChanged(f"thread {target.thread_id} was taken away this moment: nothing was merged")
         self._tell(now, actor, "merged", f"went into thread {target.thread_id}", thread_id, None)
         self._tell(now, actor, "merged", f"took over thread {thread_id}", target.thread_id, None)
         return True
+
+    def _waiting_after_merge(self, source: Row[Any], into: int) -> dict[str, Any]:
+        """What waits in either waits in both, and is as urgent, due and awake as the one that is more so."""
+        if source.status != "held":
+            return {}
+        target = self._db.execute(select(THREAD).where(THREAD.c.id == into)).one()
+        waiting = [source, target] if target.status == "held" else [source]
+        asleep = [one.snoozed_until for one in waiting]
+        return {
+            "status": "held",
+            "priority": more_urgent(source.priority, target.priority),
+            "due_at": min((one.due_at for one in waiting if one.due_at is not None), default=None),
+            "snoozed_until": None if None in asleep else min(asleep),
+        }
+
+    def _merge_drafts(self, thread_id: int, into: int, now: datetime) -> None:
+        """A thread has one draft: where both have one, the other is a note."""
+        begun = self._db.execute(select(DRAFT).where(DRAFT.c.thread_id == thread_id)).first()
+        if begun is None:
+            return
+        if self._db.scalar(select(DRAFT.c.thread_id).where(DRAFT.c.thread_id == into)) is None:
+            self._db.execute(update(DRAFT).where(DRAFT.c.thread_id == thread_id).values(thread_id=into))
+            return
+        text = f"Begun as an answer in thread {thread_id}, before it went into this one:\n\n{begun.markdown}"
+        self._insert_row(NOTE, thread_id=into, author=begun.author, at=now, text=text)
+        self._db.execute(delete(DRAFT).where(DRAFT.c.thread_id == thread_id))
+
+    def _merged_into(self, thread_id: int) -> list[int]:
+        """It and the threads that went into it, and those that went into them."""
+        found, newest = [thread_id], [thread_id]
+        for _ in range(MAX_MERGES):
+            newest = list(self._db.scalars(select(THREAD.c.id).where(THREAD.c.merged_into.in_(newest))))
+            if not newest:
+                break
+            found += newest
+        return found
