@@ -39,6 +39,7 @@ LONGEST_TRACEBACK = 16_000
 QUIET = {
     "imapclient": logging.WARNING,  # it would log mail at DEBUG
     "mailparser": logging.ERROR,
+    "mail.log": logging.ERROR,  # aiosmtpd, of the demo: it warns of its own deprecated attributes
     "httpx": logging.WARNING,
     "httpcore": logging.WARNING,  # at DEBUG the header of a request, with its token
     "markdown_it": logging.WARNING,

@@ -75,6 +75,13 @@ def test_search_finds_words_without_accents_in_all_mail(desk: WebOffice) -> None
     assert "No mail has all of these words" in sam.get("/queue?box=all&q=zebra").words
 
 
+def test_search_for_a_number_goes_to_that_thread(desk: WebOffice) -> None:
+    desk.office.work(held(1), held(2))
+    sam = desk.person("sam")
+    assert sam.get("/queue?q=%232").url == "/threads/2"
+    assert sam.get("/queue?q=%23zebra").status == 200
+
+
 def test_pages_go_on_where_the_last_one_ended(desk: WebOffice) -> None:
     desk.office.work(*(held(number) for number in range(1, 111)))
     sam, address = desk.person("sam"), "/queue?box=held"

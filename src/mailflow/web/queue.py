@@ -1,5 +1,6 @@
 """The queue: a box of threads, filtered, searched, sorted, page by page; views to come back to; many at once."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
@@ -94,6 +95,10 @@ class QueuePage(LivePage):
     snoozes: Mapping[str, str]
 
 
+_THREAD = re.compile(r"#([0-9]{1,15})")
+"""What is typed into the search to go to a thread."""
+
+
 def queue_router(renderer: Renderer) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
@@ -102,6 +107,8 @@ def queue_router(renderer: Renderer) -> APIRouter:
         desk: WebDesk = request.app.state.desk
         asked, now, account = dict(request.query_params), desk.clock.now(), signed.account
         filter_, after = filter_of(asked), place_of(asked.get("after", ""))
+        if number := _THREAD.fullmatch(filter_.query.strip()):
+            return RedirectResponse(f"/threads/{number[1]}", 303)
         query = query_of(filter_)
         with desk.store.view() as unit:
             newest = unit.newest_event()
