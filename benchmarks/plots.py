@@ -213,6 +213,25 @@ def growth(kinds: Mapping[str, Found]) -> tuple[str, str]:
     return dots("CPU of a mail in a small and in a large store, each round", "ms CPU a mail", groups), text
 
 
+def queue(kinds: Mapping[str, Found]) -> tuple[str, str]:
+    """p95 of each page and count in the small and in the large store."""
+    small, large = next(iter(kinds.values()))["messages"]
+    heads = [f"{kind}, {size:,}" for kind in kinds for size in (small, large)]
+    names = next(iter(kinds.values()))["ms"][0]
+    rows, ratios = [], {}
+    for name in names:
+        cells = []
+        for kind, found in kinds.items():
+            (_, before), (_, after) = (one[name] for one in found["ms"])
+            cells += [f"{before:.1f}", f"{after:.1f}", f"{after / before:.2f}"]
+            ratios[f"{name} ({kind})"] = {"": after / before}
+        rows.append([name, *cells])
+    columns = [one for n, head in enumerate(heads) for one in ([head] if n % 2 == 0 else [head, "ratio"])]
+    return bars("p95 in the large store, in that in the small one", "ratio", ratios), table(
+        ["p95, ms", *columns], *rows
+    )
+
+
 def latency(found: Found) -> tuple[str, str]:
     seconds = found["seconds"]
     points = [(value, 100 * (n + 1) / len(seconds)) for n, value in enumerate(seconds)]
@@ -287,6 +306,9 @@ def main() -> None:
     kinds = {"SQLite": "growth_sqlite", "PostgreSQL": "growth_postgresql"}
     if grown := {kind: read[name] for kind, name in kinds.items() if name in read}:
         shown["growth"] = growth(grown)
+    kinds = {"SQLite": "queue_sqlite", "PostgreSQL": "queue_postgresql"}
+    if looked := {kind: read[name] for kind, name in kinds.items() if name in read}:
+        shown["queue"] = queue(looked)
     page = DOCS / "benchmarks.md"
     text = page.read_text(encoding="utf-8")
     (DOCS / "plots").mkdir(exist_ok=True)

@@ -1,6 +1,6 @@
 """What a page of the queue costs the store as the store grows: each list and each count, p50 and p95.
 
-    python -m benchmarks.review_desk --messages 1000,1000000 [--postgresql]
+    python -m benchmarks.review_desk [--postgresql]
 
 The threads are made by one statement each, not by mail: two mails a thread. The archive grows; what waits for a person
 does not (WAITING threads, a draft for half of them, some snoozed, assigned or in doubt), unless `--waiting-grows` lets
@@ -12,12 +12,13 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from benchmarks.loopback import keep
 from sqlalchemy import Engine, text
 from tests.databases import postgres_programs, running_postgres
 
@@ -135,15 +136,16 @@ def stores(folder: Path, messages: int, on_postgresql: bool, waiting: int = WAIT
         yield SqlStore(engine)
 
 
-def times(store: SqlStore) -> dict[str, list[float]]:
-    """Milliseconds, one connection a look, as requests have it."""
-    found: dict[str, list[float]] = {look.name: [] for look in looks()}
+def times(measured: Sequence[SqlStore]) -> list[dict[str, list[float]]]:
+    """Milliseconds in each store, by turns; one connection a look, as requests have it."""
+    found = [{look.name: list[float]() for look in looks()} for _ in measured]
     for _ in range(TIMES):
         for look in looks():
-            began = time.perf_counter()
-            with store.view() as unit:
-                look.at(unit)
-            found[look.name].append(1000 * (time.perf_counter() - began))
+            for store, ms in zip(measured, found, strict=True):
+                began = time.perf_counter()
+                with store.view() as unit:
+                    look.at(unit)
+                ms[look.name].append(1000 * (time.perf_counter() - began))
     return found
 
 
@@ -153,22 +155,32 @@ def p95(values: list[float]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--messages", default="1000,100000")
+    parser.add_argument("--messages", default="1000,1000000")
     parser.add_argument("--postgresql", action="store_true")
     parser.add_argument("--waiting-grows", action="store_true")
     given = parser.parse_args()
     sizes = [int(one) for one in given.messages.split(",")]
-    results: dict[int, dict[str, list[float]]] = {}
-    for size in sizes:
-        waiting = max(size // 40, 2) if given.waiting_grows else WAITING
-        with tempfile.TemporaryDirectory() as folder, stores(Path(folder), size, given.postgresql, waiting) as store:
-            results[size] = times(store)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        measured = [
+            opened.enter_context(
+                stores(Path(folder), size, given.postgresql, max(size // 40, 2) if given.waiting_grows else WAITING)
+            )
+            for size in sizes
+        ]
+        results = dict(zip(sizes, times(measured), strict=True))
     head = "".join(f"{f'{size:,}':>24}" for size in sizes)
     sys.stdout.write(f"{'p50 / p95 in ms':<26}{head}   last / first\n")
     for name in results[sizes[0]]:
         cells = "".join(f"{statistics.median(results[s][name]):>14.1f} /{p95(results[s][name]):>8.1f}" for s in sizes)
         ratio = p95(results[sizes[-1]][name]) / p95(results[sizes[0]][name])
         sys.stdout.write(f"{name:<26}{cells}{ratio:>12.2f}\n")
+    keep(
+        "queue_postgresql" if given.postgresql else "queue_sqlite",
+        {
+            "messages": sizes,
+            "ms": [{name: [statistics.median(v), p95(v)] for name, v in results[s].items()} for s in sizes],
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -47,6 +47,17 @@ def test_the_oldest_hit_is_found_by_who_filters_for_it(office: Office) -> None:
     assert found(office, "no such words") == found(office, "?") == []
 
 
+@pytest.mark.usefixtures("few_hits")
+def test_of_very_many_mails_with_the_words_the_newest_are_found(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the archive; among what waits, all."""
+    monkeypatch.setattr(search, "MOST_IN_ARCHIVE", 3)
+    office.work(*(question(n, body=HELD, subject="wombat") for n in range(1, 8)))
+    assert found(office, "wombat") == [5, 6, 7]
+    assert found(office, "wombat", box="held") == [1, 2, 3, 4, 5, 6, 7]
+
+
 def _reason(office: Office, thread_id: int) -> str:
     with office.store.view() as unit:
         view = unit.thread_view(thread_id, office.clock.now())

@@ -151,7 +151,7 @@ class DeskWork(Threads, Outbox):
         if filter_.older_than is not None:
             query = query.where(THREAD.c.updated_at < now - filter_.older_than)
         if filter_.query:
-            query = query.where(self.threads_with(filter_.query))
+            query = query.where(self.threads_with(filter_.query, filter_.box in (Box.ALL, Box.ANSWERED)))
         return query
 
     # ------------------------------------------------------------------ a thread

@@ -11,7 +11,11 @@ from mailflow.adapters.sql.session import MESSAGE, THREAD, Session
 from mailflow.core.search import searched_text, words
 
 MOST_HITS = 1_000
-"""Mails that a search looks at, newest first."""
+"""Mails up to which the hits of a search are a list."""
+MOST_IN_ARCHIVE = 5_000
+"""Mails with the words of a search, newest first, that it looks at among all threads; a page and its filters are found
+in them. Why not all: each thread of the archive would be looked up where a word is rare among very many.
+"""
 
 
 class Search(Session):
@@ -37,27 +41,26 @@ class Search(Session):
         terms = self._terms(query)
         if not terms:
             return []
-        if self._db.dialect.name == "sqlite":
-            found = text(
-                "SELECT rowid FROM message_search WHERE message_search MATCH :terms ORDER BY rowid DESC LIMIT :most"
-            )
-        else:
-            found = text(
-                "SELECT message_id FROM message_search WHERE body @@ to_tsquery('simple', :terms) "
-                "ORDER BY message_id DESC LIMIT :most"
-            )
-        return list(self._db.scalars(found, {"terms": terms, "most": MOST_HITS}))
+        return list(self._db.scalars(text(self._newest_hits), {"terms": terms, "most": MOST_HITS}))
 
-    def threads_with(self, query: str) -> ColumnElement[bool] | TextClause:
+    @property
+    def _newest_hits(self) -> str:
+        return _HITS_SQLITE if self._db.dialect.name == "sqlite" else _HITS_POSTGRESQL
+
+    def threads_with(self, query: str, in_archive: bool) -> ColumnElement[bool] | TextClause:
         """Whether a row of THREAD has a mail with all words of `query`: a condition, whatever else is asked for.
 
-        Why two ways: few hits are a list; of more, whoever filters by something else wants those that the newest
-        MOST_HITS mails do not have. Then each row that fits the filter is looked up, and of a word that is in so many
-        mails a page is found soon.
+        `in_archive`: whether any thread may be asked for, and not only those that wait for somebody.
+
+        Why three ways: few hits are a list. Of more, among threads that wait each is looked up, since the newest
+        hits may all be elsewhere; among all threads it is the newest hits that are looked at.
         """
         hits = self.search(query)
         if len(hits) < MOST_HITS:
             return THREAD.c.id.in_(select(MESSAGE.c.thread_id).where(MESSAGE.c.id.in_(hits)))
+        if in_archive:
+            newest = f"SELECT thread_id FROM message WHERE id IN ({self._newest_hits})"  # noqa: S608 - one of two literals
+            return text(f"thread.id IN ({newest})").bindparams(terms=self._terms(query), most=MOST_IN_ARCHIVE)
         has = _HAS_SQLITE if self._db.dialect.name == "sqlite" else _HAS_POSTGRESQL
         return text(has).bindparams(terms=self._terms(query))
 
@@ -72,6 +75,11 @@ class Search(Session):
         return " & ".join([*(f"'{word}'" for word in whole), f"'{last}':*"])
 
 
+_HITS_SQLITE = "SELECT rowid FROM message_search WHERE message_search MATCH :terms ORDER BY rowid DESC LIMIT :most"
+_HITS_POSTGRESQL = (
+    "SELECT message_id FROM message_search WHERE body @@ to_tsquery('simple', :terms) "
+    "ORDER BY message_id DESC LIMIT :most"
+)
 _HAS_SQLITE = (
     "EXISTS (SELECT 1 FROM message AS found CROSS JOIN message_search ON message_search.rowid = found.id "
     "WHERE found.thread_id = thread.id AND message_search MATCH :terms)"
