@@ -27,9 +27,9 @@ from mailflow.core.review import Account, AccountRole
 from mailflow.errors import ModelError
 from mailflow.testing import NOON
 from mailflow.web.api import api_router, described
-from mailflow.web.api_models import models_router
+from mailflow.web.api_models import ComparisonOut, models_router
 from mailflow.web.app import create_app
-from mailflow.web.learning import Comparisons
+from mailflow.web.learning import Candidate, Comparison, Comparisons
 
 
 @pytest.fixture
@@ -197,6 +197,23 @@ def test_a_comparison_that_failed_says_why_and_promotes_nothing(desk: WebOffice)
     said = compared(ada)
     assert (said["report"], said["error"]) == (None, "its files are gone")
     assert ada.post("/api/v1/models/new/promote").status_code == 409
+
+
+def test_a_comparison_is_told_row_by_row() -> None:
+    held = Done(Action.REVIEW, (), ("quoting",), "why")
+    answered = Done(Action.REPLY, ("quoting.external",), ("quoting",), "")
+    row = Replayed(7, 3, "A quote", "ann@partner.example", NOON, OriginKind.HUMAN, held, answered, None)
+    told = ComparisonOut.of(Comparison(Candidate("new", "v2"), report=report("v1", "v2", [row], 10)))
+    (shown,) = json.loads(told.model_dump_json())["report"]["rows"]
+    assert shown == {
+        "mail_id": 7,
+        "thread_id": 3,
+        "change": "gains an answer",
+        "may_loop": False,
+        "received_at": "2026-03-02T12:00:00Z",
+        "before": {"action": "review", "templates": [], "intents": ["quoting"], "reason": "why"},
+        "after": {"action": "reply", "templates": ["quoting.external"], "intents": ["quoting"], "reason": ""},
+    }
 
 
 def admin(desk: WebOffice, models: OneModel | None = None) -> None:

@@ -46,6 +46,10 @@ class Request:
     headers: Mapping[str, str]
 
 
+def _json_request(url: str, said: object, **headers: str) -> Request:
+    return Request(url, json.dumps(said).encode(), {"Content-Type": "application/json"} | headers)
+
+
 def addresses_of(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return [str(one[4][0]) for one in found]
@@ -214,8 +218,7 @@ class GitLabIssue:
             "labels": f"mailflow::{call.event.value}",
         }
         where = f"{self.url.rstrip('/')}/api/v4/projects/{quote(self.project, safe='')}/issues"
-        headers = {"Content-Type": "application/json", "PRIVATE-TOKEN": self.token}
-        self.sender.send(Request(where, json.dumps(issue).encode(), headers), f"GitLab {self.name}")
+        self.sender.send(_json_request(where, issue, **{"PRIVATE-TOKEN": self.token}), f"GitLab {self.name}")
 
     def close(self) -> None:
         self.sender.close()
@@ -234,8 +237,7 @@ class SlackMessage:
         facts = ", ".join(f"{key}: {value}" for key, value in _facts(call).items())
         lines = (sentence_of(call), facts, _address_of(self.desk_url, call.thread_id))
         text = "\n".join(_slack_text(line) for line in lines if line)
-        content = json.dumps({"text": text}).encode()
-        self.sender.send(Request(self.url, content, {"Content-Type": "application/json"}), f"Slack {self.name}")
+        self.sender.send(_json_request(self.url, {"text": text}), f"Slack {self.name}")
 
     def close(self) -> None:
         self.sender.close()

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from pydantic import AwareDatetime, Field
 
 from mailflow.core.accounts import Signed
-from mailflow.core.replay import Change, Done, Replayed, ReplayReport
+from mailflow.core.replay import Change
 from mailflow.core.review import Permission
 from mailflow.errors import ModelError
 from mailflow.web.access import needs
@@ -41,31 +41,15 @@ class DoneOut(Value):
     intents: tuple[str, ...]
     reason: str
 
-    @classmethod
-    def of(cls, done: Done) -> Self:
-        return cls(action=done.action.value, templates=done.templates, intents=done.intents, reason=done.reason)
-
 
 class ReplayedOut(Value):
-    mail_id: int
+    mail_id: int = Field(validation_alias="message_id")
     thread_id: int
     change: Change
     may_loop: bool
     received_at: AwareDatetime
     before: DoneOut
     after: DoneOut
-
-    @classmethod
-    def of(cls, one: Replayed) -> Self:
-        return cls(
-            mail_id=one.message_id,
-            thread_id=one.thread_id,
-            change=one.change,
-            may_loop=one.may_loop,
-            received_at=one.received_at,
-            before=DoneOut.of(one.before),
-            after=DoneOut.of(one.after),
-        )
 
 
 class ReportOut(Value):
@@ -79,21 +63,6 @@ class ReportOut(Value):
     corrected: int
     agreed_before: int
     agreed_after: int
-
-    @classmethod
-    def of(cls, report: ReplayReport) -> Self:
-        return cls(
-            before=report.before,
-            after=report.after,
-            mails=report.mails,
-            counts=report.counts,
-            rows=tuple(map(ReplayedOut.of, report.rows)),
-            loops=report.loops,
-            most_to_one_sender=report.most_to_one_sender,
-            corrected=report.corrected,
-            agreed_before=report.agreed_before,
-            agreed_after=report.agreed_after,
-        )
 
 
 class ComparisonOut(Value):
@@ -110,7 +79,7 @@ class ComparisonOut(Value):
             version=one.candidate.version,
             share=one.share,
             error=one.error,
-            report=ReportOut.of(one.report) if one.report else None,
+            report=ReportOut.model_validate(one.report) if one.report else None,
         )
 
 

@@ -191,6 +191,8 @@ class Threads(Search):
         """Asked before the thread is changed: whether it waits for a person from here on, and did not before."""
         if not self._listeners or outcome.decision.action is not Action.REVIEW:
             return False
+        if outcome.placement.joined is None:
+            return True
         return self._db.scalar(select(THREAD.c.status).where(THREAD.c.id == outcome.thread_id)) != "held"
 
     def _update_thread(self, outcome: Outcome, now: datetime) -> None:
@@ -215,7 +217,7 @@ class Threads(Search):
                 "has_draft": bool(decision.draft),
                 "snoozed_until": None,
             }
-            if values["status"] == "held":
+            if values["status"] == "held" and outcome.placement.joined is not None:
                 values |= self._no_less_urgent(outcome.thread_id, decision.priority, values["due_at"])
         self._db.execute(update(THREAD).where(THREAD.c.id == outcome.thread_id).values(values))
 
